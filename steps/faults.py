@@ -1,0 +1,22 @@
+"""What is done to a role, in every system."""
+
+from behave import when
+
+from support.run.needs import needs
+
+
+def _capability(fault, **_):
+    return [fault.capability]
+
+
+@when("{role:Role} is {fault:Fault}")
+@when("{role:Role} are {fault:Fault}")
+@needs(given=_capability, seconds=0.3)
+def step_inject(context, role, fault):
+    context.system.inject(fault, context.system.role(role))
+
+
+@when("{role:Role} is {fault:Fault} for {duration:Seconds}")
+@needs(given=_capability, seconds=2.5)
+def step_inject_for(context, role, fault, duration):
+    context.system.inject_for(fault, context.system.role(role), duration)

@@ -1,0 +1,49 @@
+"""When: what happens to the fleet and to the catalogue."""
+
+from behave import when
+
+from support.run.needs import needs
+
+CLUSTERS = ["postgres"]
+
+
+@when("{role:Role} with room for {room:Count} streams joins")
+@needs("start", "link", clusters=CLUSTERS, seconds=0.3)
+def step_join(context, role, room):
+    context.streams.join(dict.fromkeys(context.streams.role(role).names, room))
+
+
+@when("ten simulated workers with room for {room:Count} streams each register at once")
+@needs("start", clusters=CLUSTERS, seconds=0.3)
+def step_ten_register(context, room):
+    context.streams.join({f"N{number}": room for number in range(10)}, simulated=True)
+
+
+@when("{role:Role} registers {times:Count} times at once")
+@needs()
+def step_register_at_once(context, role, times):
+    context.streams.register_again(context.streams.role(role), times=times)
+
+
+@when("{role:Role} registers again with room for {room:Count} streams")
+@needs()
+def step_register_with_less(context, role, room):
+    context.streams.register_again(context.streams.role(role), capacity=room)
+
+
+@when("{streams:Count} streams of {role:Role} are removed from the catalogue")
+@needs("refresh")
+def step_remove(context, streams, role):
+    context.streams.remove_of(context.streams.role(role), streams)
+
+
+@when("the orchestrator is killed and started again")
+@needs("kill", "restart", seconds=1.5)
+def step_restart(context):
+    context.streams.crash_and_restart()
+
+
+@when("{changes:Count} changes are made at random")
+@needs("start", "refresh", clusters=CLUSTERS, seconds=4)
+def step_random_changes(context, changes):
+    context.streams.change_at_random(changes)

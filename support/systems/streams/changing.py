@@ -1,0 +1,105 @@
+"""A fleet that random sequences of changes are played on (R1.4)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from support.deadline import until
+from support.systems.streams.checks.balancing import distances
+from support.systems.streams.sequences import MOST_STREAMS, MOST_WORKERS, ROOMS, Change, play, random_changes, shorten
+from support.systems.streams.timeline import state
+
+if TYPE_CHECKING:
+    from support.systems.streams.driver import Streams
+
+TOLERANCE = 2            # streams; where a sequence is given up as failing, the checker judges by the sentence's own
+REPLAY_PATIENCE = 1.5    # seconds that a shortened sequence is given; the judged one has the full limit
+FAR = Fraction(10**6)    # the distance of a fleet that does not even know all its workers and streams
+
+
+class ChangingFleet:
+    """Implements ``sequences.Rig`` on a streams system; remembers what it did."""
+
+    def __init__(self, streams: Streams, *, simulated: bool) -> None:
+        self.streams = streams
+        self.simulated = simulated
+        self.shortest: list[Change] = []
+        self._event = "change"
+        self._names = 0
+
+    def change_at_random(self, source: random.Random, length: int, patience: float) -> None:
+        """Play a sequence; a failing one is made short, within a minute."""
+        changes = random_changes(source, length)
+        failed = play(self, changes, TOLERANCE, patience)
+        self.streams.scene.segment.record("changes-ended", kind="end", subject="")
+        if failed is not None:
+            self._event = "replayed-change"
+            self.shortest = shorten(self._fails, changes[:failed + 1])
+
+    def _fails(self, changes: Sequence[Change]) -> bool:
+        self.reset()
+        return play(self, changes, TOLERANCE, REPLAY_PATIENCE) is not None
+
+    def reset(self) -> None:
+        """One worker and no streams, as every sequence begins."""
+        for name in list(self.streams.workers):
+            self.streams.dismiss(name)
+        self.streams.publish([])
+        self._names = 0
+        self._join(ROOMS[-1])
+        self.distance(REPLAY_PATIENCE)
+
+    def possible(self, change: Change) -> bool:
+        workers, streams = len(self.streams.workers), len(self.streams.names)
+        return {"join": workers < MOST_WORKERS, "leave": workers > 1, "add": streams < MOST_STREAMS, "remove": streams > 0}[change.kind]
+
+    def make(self, change: Change) -> None:
+        streams = self.streams
+        workers = sorted(streams.workers)
+        several = 1 + change.number % 6
+        if change.kind == "join":
+            room = ROOMS[change.number % len(ROOMS)]
+            self._record(change, f'"W{self._names + 1}" with room for {room}')
+            self._join(room)
+        elif change.kind == "leave":
+            name = workers[change.number % len(workers)]
+            self._record(change, f'"{name}"')
+            streams.dismiss(name)
+        elif change.kind == "add":
+            self._record(change, f"{several} streams")
+            streams.grow_to(len(streams.names) + several)
+        else:
+            first = change.number % len(streams.names)
+            gone = (streams.names[first:] + streams.names[:first])[:several]
+            self._record(change, f"{len(gone)} streams")
+            streams.remove(gone)
+
+    def _record(self, change: Change, subject: str) -> None:
+        self.streams.scene.segment.record(self._event, kind=change.kind, number=change.number, subject=subject)
+
+    def _join(self, room: int) -> None:
+        self._names += 1
+        self.streams.enlist({f"W{self._names:02d}": room}, simulated=self.simulated)
+
+    def distance(self, patience: float) -> Fraction:
+        """See ``Rig``. A system that acts only on its periodic checks has its clock advanced meanwhile."""
+        streams = self.streams
+        found = FAR
+        looks = 0
+
+        def close_enough() -> bool:
+            nonlocal found, looks
+            looks += 1
+            if looks > 5:
+                streams.let_a_check_pass()
+            streams.look()
+            now = state(streams.scene.history())
+            known = now is not None and set(now.capacities) == set(streams.workers) and set(now.streams) == set(streams.names)
+            found = distances(now)[1] if now is not None and known else FAR
+            return found <= TOLERANCE
+
+        until(close_enough, within=patience, every=0.05)
+        return found

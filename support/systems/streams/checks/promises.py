@@ -1,0 +1,310 @@
+"""What a streams system promises in every scenario, whatever is done to it: pure checkers over the recorded history.
+
+*Always* promises are judged on every snapshot and every reading; *settled* ones on the state at rest, at the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from support.evidence.check import Check
+from support.evidence.history import SECOND, History
+from support.evidence.verdict import Verdict, Window
+from support.outcomes import Outcome
+from support.systems.streams.balance import smallest_number_of_moves
+from support.systems.streams.checks.common import all_read
+from support.systems.streams.timeline import (
+    Absence,
+    LogRow,
+    Reading,
+    Snapshot,
+    absences,
+    assignment_log,
+    catalogues,
+    latest,
+    readers_now,
+    readings,
+    snapshots,
+    state,
+)
+
+RECONCILED_WITHIN = 30 * SECOND  # a reader that was cut off may read on for this long after its link was healed
+
+
+@dataclass(frozen=True)
+class Promise(Check):
+    """A promise counts its breaches: none are allowed. Without a single observation it could not be judged."""
+
+    title = ""
+
+    def breaches(self, history: History) -> Iterator[str]:
+        raise NotImplementedError
+
+    def observations(self, history: History) -> int:
+        return len(history.of("database", "database-same", "api", "api-same"))
+
+    def judge(self, history: History, *, final: bool = False) -> Verdict:
+        found = list(dict.fromkeys(self.breaches(history)))
+        seen = self.observations(history)
+        outcome = Outcome.VIOLATED if found else Outcome.MET if seen else Outcome.COULD_NOT_JUDGE
+        start = history.events[0].t if len(history) else 0
+        return Verdict(
+            outcome=outcome,
+            promise=self.title,
+            seen="; ".join(found[:3]) + (f" (and {len(found) - 3} more)" if len(found) > 3 else "") or f"no breach in {seen} observations",
+            value=float(len(found)),
+            limit=0.0,
+            unit="breaches",
+            samples=seen,
+            window=Window(start, history.now),
+            suspects=tuple(found[:20]),
+        )
+
+
+@dataclass(frozen=True)
+class OneOwner(Promise):
+    """No snapshot shows a stream with two owners, or both owned and queued."""
+
+    title = "a stream has at most one owner"
+
+    def breaches(self, history: History) -> Iterator[str]:
+        for snapshot in snapshots(history):
+            for stream, rows in Counter(snapshot.streams).items():
+                if rows > 1:
+                    owners = sorted(str(o) for s, o in snapshot.owners if s == stream)
+                    yield f"{stream} was owned by {' and '.join(owners)} at once ({snapshot.by})"
+
+
+@dataclass(frozen=True)
+class NothingLost(Promise):
+    """Assigned + unassigned = catalogue, against any catalogue since the last acknowledged change."""
+
+    title = "no stream is lost and none invented"
+
+    def breaches(self, history: History) -> Iterator[str]:
+        known = catalogues(history)
+        for snapshot in self._as_often_as_asked(history):
+            allowed = known.allowed(snapshot.asked, snapshot.t)
+            found = frozenset(snapshot.streams)
+            if allowed and found not in allowed:
+                lost, invented = sorted(allowed[-1] - found), sorted(found - allowed[-1])
+                yield f"{len(lost)} lost ({', '.join(lost[:3])}), {len(invented)} invented ({', '.join(invented[:3])}) ({snapshot.by})"
+
+    @staticmethod
+    def _as_often_as_asked(history: History) -> Iterator[Snapshot]:
+        """A snapshot that no longer changes may become wrong when the catalogue does: the last look counts again."""
+        yield from snapshots(history)
+        yield from filter(None, (latest(history, by) for by in ("database", "api")))
+
+
+@dataclass(frozen=True)
+class WithinCapacity(Promise):
+    """No instance is given a stream above its capacity (one that registered again with less room may shed its surplus in time)."""
+
+    title = "no instance is given a stream above its capacity"
+
+    def breaches(self, history: History) -> Iterator[str]:
+        for by in ("database", "api"):
+            before: dict[str, set[str]] = {}
+            for snapshot in snapshots(history, by):
+                owned = snapshot.owned
+                for name, streams in owned.items():
+                    capacity = snapshot.instances.get(name, ("", 0, 0))[1]
+                    if len(streams) > capacity and streams - before.get(name, set()):
+                        yield f'"{name}" was given {len(streams)} streams with room for {capacity} ({by})'
+                before = owned
+
+
+@dataclass(frozen=True)
+class OneReader(Promise):
+    """The source never sees two readers of a stream, unless one of them was kept away by a fault of ours.
+
+    A planned move hands over only after the source has acknowledged the stop. One that was cut off reads on legitimately
+    until 30 s after it is healed.
+    """
+
+    title = "a stream is read by one instance at a time"
+
+    def observations(self, history: History) -> int:
+        return len(history.of("read-started"))
+
+    def breaches(self, history: History) -> Iterator[str]:
+        away = absences(history)
+        by_stream: dict[str, list[Reading]] = {}
+        for reading in readings(history):
+            by_stream.setdefault(reading.stream, []).append(reading)
+        for stream, found in by_stream.items():
+            for i, first in enumerate(found):
+                for second in found[i + 1:]:
+                    if second.reader != first.reader and second.start < first.free and not _excused(first, second, away):
+                        early = (min(first.free, second.end, history.now) - second.start) / SECOND
+                        yield f'{stream} was read by "{second.reader}" {early:.2f} s before "{first.reader}" was known to have stopped'
+
+
+def _excused(first: Reading, second: Reading, away: list[Absence]) -> bool:
+    """Whether one of the two readers was away when the other began, and the overlap ended in time."""
+    for absence in away:
+        if absence.instance in (first.reader, second.reader) and absence.start <= second.start:
+            grace_over = absence.end if absence.end >= 2**62 else absence.end + RECONCILED_WITHIN
+            if second.start <= grace_over and min(first.free, second.free) <= max(grace_over, second.start):
+                return True
+    return False
+
+
+@dataclass(frozen=True)
+class FewestMoves(Promise):
+    """No occasion moves more streams between living owners than the smallest number that reaches a target.
+
+    Moves are counted in the append-only log and grouped by what triggered them, so that a stream that went there and back
+    counts twice, and one that was placed badly and then moved counts, too.
+    """
+
+    title = "a rebalance moves no more streams than needed"
+
+    def observations(self, history: History) -> int:
+        return len(assignment_log(history)) or len(history.of("database-same"))
+
+    def breaches(self, history: History) -> Iterator[str]:
+        owners: dict[str, str | None] = {}
+        for trigger_id, rows in _by_trigger(assignment_log(history)).items():
+            before = dict(owners)
+            moves = 0
+            around = _state_around(history, rows)
+            for row in rows:
+                if row.source and row.target and row.source != row.target and row.source in around.capacities:
+                    moves += 1
+                owners[row.stream] = row.target
+            known = set(around.streams)
+            counts = Counter(o for stream, o in before.items() if o in around.capacities and stream in known)
+            allowed = smallest_number_of_moves(counts, len(around.owners), around.capacities) if around.capacities else 0
+            if moves > allowed:
+                yield f"{moves} moves where {allowed} were needed ({rows[0].trigger}, occasion {trigger_id})"
+
+
+def _by_trigger(log: list[LogRow]) -> dict[str, list[LogRow]]:
+    groups: dict[str, list[LogRow]] = {}
+    for row in log:
+        groups.setdefault(row.trigger_id, []).append(row)
+    return groups
+
+
+def _state_around(history: History, rows: list[LogRow]) -> Snapshot:
+    """The first snapshot that shows the end of these changes: its instances and streams are those that were balanced over."""
+    return next(s for s in snapshots(history, "database") if s.t >= rows[-1].seen)
+
+
+@dataclass(frozen=True)
+class QueuedOnlyWhenFull(Promise):
+    """At rest, no stream waits while an active instance has room."""
+
+    title = "no stream waits while there is room"
+
+    def breaches(self, history: History) -> Iterator[str]:
+        now = state(history)
+        if now is None:
+            return
+        room = {name: capacity - now.counts[name] for name, capacity in now.capacities.items() if capacity > now.counts[name]}
+        if now.queued and room:
+            some = ", ".join(sorted(now.queued)[:3])
+            yield f"{len(now.queued)} streams wait ({some}) while {', '.join(sorted(room))} have room for {sum(room.values())}"
+
+
+@dataclass(frozen=True)
+class ReadByOwner(Promise):
+    """At rest, every assigned stream is read by its owner and by nobody else."""
+
+    title = "every assigned stream is read by its owner"
+
+    def observations(self, history: History) -> int:
+        return len(history.of("read-started", "database-same", "api-same"))
+
+    def breaches(self, history: History) -> Iterator[str]:
+        now = state(history)
+        if now is None or all_read(history, now):
+            return
+        read = readers_now(history)
+        for stream, owner in now.owners:
+            if owner is not None and read.get(stream, set()) != {owner}:
+                yield f'{stream} belongs to "{owner}" and is read by {" and ".join(sorted(read.get(stream, ()))) or "nobody"}'
+
+
+@dataclass(frozen=True)
+class CountersEqualRows(Promise):
+    """At rest, the system's own counters equal its assignments, in every view of it, and the views equal each other."""
+
+    title = "counters equal rows"
+
+    def breaches(self, history: History) -> Iterator[str]:
+        views = [v for v in (latest(history, "database"), latest(history, "api")) if v is not None]
+        for view in views:
+            for name, (status, _, counter) in view.instances.items():
+                if status == "active" and counter != view.counts[name]:
+                    yield f'"{name}" says {counter} and has {view.counts[name]} ({view.by})'
+        if len(views) == 2 and sorted(views[0].owners, key=str) != sorted(views[1].owners, key=str):
+            yield "the API and the database tell different assignments"
+
+
+@dataclass(frozen=True)
+class SecondRebalanceMovesNothing(Promise):
+    """A rebalance directly after a rebalance moves nothing. ``answers`` are what the system said to the second; the log tells whether it is true."""
+
+    since: int = 0
+    answers: list[int] = field(default_factory=list)
+    title = "a second rebalance directly after a first moves nothing"
+
+    def observations(self, history: History) -> int:
+        return len(self.answers)
+
+    def breaches(self, history: History) -> Iterator[str]:
+        for said in self.answers:
+            if said:
+                yield f"the second rebalance said that it moved {said} streams"
+        for row in assignment_log(history):
+            if row.seen > self.since and row.source and row.target:
+                yield f"{row.stream} moved from {row.source} to {row.target} by the second rebalance"
+
+
+ALWAYS: list[type[Promise]] = [OneOwner, NothingLost, WithinCapacity, OneReader]
+SETTLED: list[type[Promise]] = [QueuedOnlyWhenFull, ReadByOwner, CountersEqualRows]
+FROM_THE_LOG: list[type[Promise]] = [FewestMoves]
+
+
+@dataclass(frozen=True)
+class Settled(Check):
+    """The fleet has come to rest: the settled promises hold and have held for a moment, within ``limit`` seconds from ``since``."""
+
+    since: int
+    limit: float
+    instances: list[str] = field(default_factory=list)
+
+    def judge(self, history: History, *, final: bool = False) -> Verdict:
+        now, seen_api = state(history), latest(history, "api")
+        open_points: list[str] = []
+        if now is None or now.asked < self.since or (seen_api is not None and seen_api.asked < self.since):
+            open_points = ["no state seen yet"]
+        else:
+            missing = [name for name in self.instances if name not in now.capacities]
+            open_points = [f'"{name}" is not registered' for name in missing]
+            for promise in SETTLED:
+                open_points += promise().breaches(history)
+            open_points += _catalogue_differs(history, now)
+        deadline = self.since + round(self.limit * SECOND)
+        outcome = Outcome.MET if not open_points else Outcome.VIOLATED if final or history.now > deadline else None
+        return Verdict(
+            outcome=outcome,
+            promise=f"the fleet settles within {self.limit:g} s",
+            seen="; ".join(open_points[:3]) or "settled",
+            value=(history.now - self.since) / SECOND,
+            limit=self.limit,
+            unit="s",
+            samples=len(now.owners) if now else 0,
+            window=Window(self.since, history.now),
+            suspects=tuple(open_points[:20]),
+        )
+
+
+def _catalogue_differs(history: History, now: Snapshot) -> list[str]:
+    current = catalogues(history).current()
+    return [] if frozenset(now.streams) == current else [f"{len(set(now.streams))} of {len(current)} streams are known to the system"]

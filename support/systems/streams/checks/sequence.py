@@ -1,0 +1,75 @@
+"""Whether the balance holds after each of many changes (R1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from support.evidence.check import Check
+from support.evidence.history import Event, History
+from support.evidence.verdict import Verdict, Window
+from support.outcomes import Outcome
+from support.systems.streams.checks.balancing import distances, per_instance
+from support.systems.streams.timeline import Snapshot, snapshots
+
+EACH_KIND_AT_LEAST = 0.15  # criteria.md: each kind ≥ 15 % of the operations
+
+
+@dataclass(frozen=True)
+class WithinShareAfterEach(Check):
+    """After each recorded change the fleet came within ``tolerance`` streams of every fair share, in ``limit`` seconds.
+
+    Judged on the last state seen before the next change began (one that was being replayed to shorten a failure does not
+    count). ``value`` is the largest distance that any change was left with; each kind must have made up 15 % of the changes.
+    """
+
+    tolerance: int
+    limit: float
+    since: int
+
+    def judge(self, history: History, *, final: bool = False) -> Verdict:
+        changes = [e for e in history.of("change", "changes-ended") if e.t >= self.since]
+        states = [s for s in snapshots(history, "api") if s.asked >= self.since]
+        worst, at, after = Fraction(0), 0, None
+        judged = 0
+        for number, (change, following) in enumerate(pairwise(changes), start=1):
+            if change.what == "changes-ended":
+                break
+            judged += 1
+            last = _last_before(states, following.t)
+            distance = distances(last)[1] if last else Fraction(0)
+            if distance > worst:
+                worst, at, after = distance, number, last
+        rare = _too_rare(changes[:judged])
+        outcome = (Outcome.VIOLATED if worst > self.tolerance else Outcome.COULD_NOT_JUDGE if rare or not judged else Outcome.MET)
+        where = f" after change {at} ({_words(changes[at - 1])})" if at else ""
+        return Verdict(
+            outcome=outcome,
+            promise=f"every instance is within {self.tolerance} streams of its fair share after each change",
+            seen=f"{rare} made up less than 15 % of the changes" if rare and outcome is Outcome.COULD_NOT_JUDGE
+                 else f"largest distance {float(worst):.2f} streams{where}, over {judged} changes",
+            value=round(float(worst), 4),
+            limit=float(self.tolerance),
+            unit="streams",
+            samples=judged,
+            window=Window(self.since, changes[-1].t if changes else history.now),
+            details={**(per_instance(after) if after else {}), "change": at},
+        )
+
+
+def _last_before(states: list[Snapshot], t: int) -> Snapshot | None:
+    return next((s for s in reversed(states) if s.t <= t), None)
+
+
+def _too_rare(changes: list[Event]) -> str:
+    """The kinds that made up less than their part, in words; only long sequences are held to it."""
+    kinds = [c["kind"] for c in changes]
+    rare = [k for k in ("join", "leave", "add", "remove") if kinds.count(k) < EACH_KIND_AT_LEAST * len(kinds)]
+    return ", ".join(rare)
+
+
+def _words(change: Event) -> str:
+    return f"{change['kind']} {change['subject']}"
+
+

@@ -1,0 +1,294 @@
+"""How steps talk to a streams system: the catalogue, the orchestrator, the fleet, and the promises it is held to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.deadline import until
+from support.evidence.check import Check
+from support.evidence.history import SECOND
+from support.evidence.verdict import Verdict
+from support.evidence.wording import sentence
+from support.faults.kinds import Killed
+from support.faults.ledger import Fault, Injected, Subject
+from support.outcomes import BadInput, CouldNotJudge
+from support.scene.scene import Scene
+from support.systems.streams.changing import ChangingFleet
+from support.systems.streams.checks import NothingMoves, Queued, Settled
+from support.systems.streams.checks.promises import ALWAYS, FROM_THE_LOG, SETTLED, SecondRebalanceMovesNothing
+from support.systems.streams.fleet import SimulatedWorker, Worker
+from support.systems.streams.orchestrator import Orchestrator
+from support.systems.streams.roles import Role, parse_role
+from support.systems.streams.start import Starter
+from support.systems.streams.timeline import state
+
+SETTLES_WITHIN = 60.0   # criteria.md: "Where a rule states no time, the fleet has 60 s to settle."
+CHECK_INTERVAL = 5.0    # contract: STREAMS_CHECK_INTERVAL_SECONDS
+GRACE = 5.0             # contract: STREAMS_DISCONNECT_GRACE_SECONDS
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """The thing that was done: from when on its consequences are measured, and who owned what just before."""
+
+    t: int
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def streams_of(self, *instances: str) -> dict[str, str]:
+        return {stream: owner for stream, owner in self.owners.items() if owner in instances}
+
+
+def open_system(scene: Scene) -> Streams:
+    """The driver of one scenario; nothing of the system is started before a step needs it."""
+    return Streams(scene)
+
+
+class Streams:
+    """The system under judgement, for one scenario."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.starter = Starter(scene)
+        self.workers: dict[str, Worker] = {}
+        self.stimulus = Stimulus(time.monotonic_ns())
+        self.names: list[str] = []  # the streams of the catalogue
+        self._orchestrator: Orchestrator | None = None
+        self._named = 0
+
+    # --- the catalogue ---
+
+    def publish(self, streams: Sequence[str]) -> None:
+        """Let the catalogue be exactly these streams, and wait for the system's acknowledgement if it runs."""
+        self.names = list(streams)
+        self.observe("streams.set_catalogue", streams=self.names)
+        if self._orchestrator is not None:
+            self._acknowledge(self._orchestrator)
+
+    def grow_to(self, streams: int) -> None:
+        self.publish([*self.names, *(self._new_name() for _ in range(streams - len(self.names)))])
+
+    def remove(self, streams: Iterable[str]) -> None:
+        gone = set(streams)
+        self.publish([name for name in self.names if name not in gone])
+
+    def _new_name(self) -> str:
+        self._named += 1
+        return f"s{self._named:03d}"
+
+    def _acknowledge(self, orchestrator: Orchestrator) -> None:
+        version = orchestrator.refresh_catalogue()
+        self.scene.segment.record("change-acknowledged", version=version)
+
+    # --- the orchestrator ---
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        """The running orchestrator, started the first time that it is asked for."""
+        if self._orchestrator is None:
+            with self.scene.spending("services"):
+                self._orchestrator = self.starter.orchestrator()
+                self._orchestrator.wait_ready()
+            self._acknowledge(self._orchestrator)
+            self.starter.watch(self._orchestrator)
+        return self._orchestrator
+
+    def restart_orchestrator(self) -> None:
+        """Start it again after it was killed, with the same database."""
+        orchestrator = self.orchestrator
+        if orchestrator.node is None:
+            raise BadInput("the orchestrator runs outside of the suite: it cannot be started from here")
+        orchestrator.node.start()
+        orchestrator.wait_ready()
+        self.scene.segment.record("orchestrator-restarted")
+
+    # --- the fleet ---
+
+    def share(self, room: dict[str, int], *, simulated: bool = False) -> None:
+        """Workers with this much room share the streams: the state that scenarios begin with."""
+        self.enlist(room, simulated=simulated)
+        self.settle()
+
+    def join(self, room: dict[str, int], *, simulated: bool = False) -> None:
+        """New workers join: a stimulus."""
+        self.orchestrator  # noqa: B018 - its start is not part of what is measured
+        self.begin()
+        self.enlist(room, simulated=simulated)
+
+    def enlist(self, room: dict[str, int], *, simulated: bool = False) -> None:
+        """Start workers, side by side; they register when they are ready."""
+        for name, capacity in room.items():
+            self._start(name, capacity, simulated)
+
+    def _start(self, name: str, capacity: int, simulated: bool) -> None:
+        if name in self.workers:
+            raise BadInput(f'worker "{name}" is already there')
+        worker = self.starter.simulated(name, capacity, self.orchestrator) if simulated else self.starter.worker(name, capacity, self.orchestrator)
+        self.workers[name] = worker
+        self.scene.segment.record("instance-started", instance=name, capacity=capacity)
+        worker.start()
+
+    def worker(self, name: str) -> Worker:
+        if name not in self.workers:
+            raise BadInput(f'there is no worker "{name}" in this scenario: {", ".join(self.workers) or "none was started"}')
+        return self.workers[name]
+
+    def simulated(self, name: str) -> SimulatedWorker:
+        worker = self.worker(name)
+        if not isinstance(worker, SimulatedWorker):
+            raise BadInput(f'worker "{name}" is a program: only a simulated one does this on command')
+        return worker
+
+    # --- what is done to it ---
+
+    def role(self, words: str) -> Role:
+        return parse_role(words)
+
+    def subjects(self, role: Role) -> tuple[Subject, ...]:
+        """What faults are done to when a sentence says this role."""
+        if role.names:
+            return tuple(self.worker(name).subject() for name in role.names)
+        links = tuple(link for worker in self.workers.values() for link in worker.subject().peers)
+        return (Subject("the orchestrator", self.orchestrator.node, self.orchestrator.port, links),)
+
+    def inject(self, fault: Fault, role: Role) -> Injected:
+        """A fault as a stimulus. What the scenario held back goes on once the fault has bitten."""
+        subjects = self.subjects(role)
+        before = self.begin()
+        entry = self.scene.faults.inject(fault, *subjects)
+        self.stimulus = Stimulus(entry.called, before.owners)
+        self.observe("streams.hold_stops", hold=False)
+        return entry
+
+    def inject_for(self, fault: Fault, role: Role, seconds: float) -> None:
+        """A fault that is healed after so many seconds from its call."""
+        entry = self.inject(fault, role)
+        self.scene.last(entry.called, seconds)
+        self.scene.faults.heal(entry)
+
+    def crash_and_restart(self) -> None:
+        """The orchestrator is killed and started again at once, with the same database."""
+        self.inject(Killed(), self.role("the orchestrator"))
+        self.restart_orchestrator()
+
+    def lose(self, role: Role) -> None:
+        """Workers are killed, and what they had is queued: a state to begin with."""
+        entry = self.inject(Killed(), role)
+        lost = len(self.stimulus.streams_of(*role.names))
+        self.scene.require(Queued(lost, entry.called, SETTLES_WITHIN))
+
+    def join_and_hold(self, room: dict[str, int]) -> None:
+        """Workers join, and the source holds back the old owners' stops: a rebalance is under way until the next fault."""
+        self.observe("streams.hold_stops", hold=True)
+        self.join(room)
+        if not until(lambda: self.observe("streams.waiting_stops"), within=SETTLES_WITHIN):
+            raise CouldNotJudge("no rebalance began: no worker was asked to give up a stream")
+
+    def register_again(self, role: Role, *, capacity: int | None = None, times: int = 1) -> None:
+        self.begin()
+        for name in role.names:
+            self.simulated(name).register_again(capacity=capacity, times=times)
+
+    def remove_of(self, role: Role, streams: int) -> None:
+        """Take streams of these instances out of the catalogue: their loads change, the membership does not."""
+        theirs = sorted(self.begin().streams_of(*role.names))
+        if len(theirs) < streams:
+            raise CouldNotJudge(f"{role.words} has only {len(theirs)} streams, {streams} were to be removed")
+        self.remove(theirs[:streams])
+
+    def dismiss(self, name: str) -> None:
+        """A worker leaves in good order and is forgotten."""
+        worker = self.workers.pop(name)
+        worker.leave()
+        worker.remove()
+
+    def prepare_changes(self, *, simulated: bool) -> None:
+        self.changing = ChangingFleet(self, simulated=simulated)
+        self.changing.reset()
+
+    def change_at_random(self, changes: int) -> None:
+        self.begin()
+        self.changing.change_at_random(self.scene.random, changes, SETTLES_WITHIN)
+
+    def explain_changes(self, verdict: Verdict) -> str:
+        """The verdict in words, with the shortest sequence that was found to fail."""
+        shortest = " ".join(str(change) for change in self.changing.shortest)
+        return sentence(verdict) + (f"; shortest failing sequence: {shortest} (seed {self.scene.session.seed})" if shortest else "")
+
+    # --- observing and judging ---
+
+    def begin(self) -> Stimulus:
+        """Mark the moment from which consequences are measured."""
+        now = state(self.scene.history())
+        owners = {stream: owner for stream, owner in now.owners if owner is not None} if now else {}
+        self.stimulus = Stimulus(time.monotonic_ns(), owners)
+        return self.stimulus
+
+    def settle(self) -> None:
+        """Wait until the fleet is at rest; without that nothing can be judged."""
+        active = [w.name for w in self.workers.values()]
+        self.scene.require(Settled(time.monotonic_ns(), SETTLES_WITHIN, active))
+
+    def observe(self, op: str, **args: Any) -> Any:
+        return self.starter.call(op, **args)
+
+    def look(self) -> None:
+        """Have a fresh state recorded now."""
+        self.observe("streams.look")
+
+    def let_a_check_pass(self) -> None:
+        """Let the system's periodic check come round, where its clock can be turned."""
+        if self.starter.has("clock"):
+            self.observe("clock.advance", seconds=CHECK_INTERVAL, step=CHECK_INTERVAL)
+
+    def judge(self, make: Callable[[Stimulus], Check]) -> Verdict:
+        """Judge what the present stimulus led to."""
+        return self.scene.judge(make(self.stimulus))
+
+    def nothing_moves(self, seconds: float, *, policy_time: bool = False) -> Verdict:
+        """Watch that nothing moves. ``policy_time`` is crossed with the system's clock where it follows one."""
+        since = self.stimulus.t
+        if policy_time and self.starter.has("clock"):
+            self.observe("clock.advance", seconds=seconds, step=CHECK_INTERVAL)
+            seconds = 1.0  # real time for whatever the advance set off
+        until = time.monotonic_ns() + round(seconds * SECOND) if policy_time else since + round(seconds * SECOND)
+        return self.scene.judge(NothingMoves(since, until))
+
+    def judge_promises(self) -> list[Verdict]:
+        """Every promise, on the whole history: the always ones, then - once it settled - those of a fleet at rest."""
+        if self._orchestrator is None:
+            raise CouldNotJudge("the system was never started: there is nothing to hold it to")
+        scene = self.scene
+        settled = scene.observe(Settled(time.monotonic_ns(), SETTLES_WITHIN))
+        checks: list[Check] = [promise() for promise in (*ALWAYS, *self._from_the_log(), *SETTLED)]
+        if settled.met and self.starter.has("rebalance"):
+            checks.append(self._rebalance_twice())
+        history = scene.history()
+        return [scene.keep(check, check.judge(history, final=True)) for check in checks]
+
+    def judge_quietly(self) -> None:
+        """The always promises, as evidence, for a scenario that failed before its last step."""
+        if self._orchestrator is not None:
+            history = self.scene.history()
+            for promise in (*ALWAYS, *self._from_the_log()):
+                self.scene.keep(promise(), promise().judge(history, final=True))
+
+    def _from_the_log(self) -> list[type[Any]]:
+        return list(FROM_THE_LOG) if self.starter.has("views") else []
+
+    def _rebalance_twice(self) -> SecondRebalanceMovesNothing:
+        self.orchestrator.rebalance()
+        self.look()
+        since = time.monotonic_ns()
+        answer = self.orchestrator.rebalance()
+        self.look()
+        return SecondRebalanceMovesNothing(since, [answer])
+
+    def logs(self) -> dict[str, str]:
+        """Node → what it wrote, secrets scrubbed."""
+        logs = {worker.name: worker.log() for worker in self.workers.values() if worker.log()}
+        if self._orchestrator is not None and self._orchestrator.node is not None:
+            logs["orchestrator"] = self._orchestrator.node.log()
+        return logs

@@ -1,0 +1,160 @@
+"""The promises against histories of known truth: each breach is seen, and what is legitimate is not called one."""
+
+from __future__ import annotations
+
+from support.evidence.history import SECOND
+from support.outcomes import Outcome
+from support.systems.streams.checks.promises import (
+    CountersEqualRows,
+    FewestMoves,
+    NothingLost,
+    OneOwner,
+    OneReader,
+    QueuedOnlyWhenFull,
+    ReadByOwner,
+    SecondRebalanceMovesNothing,
+    Settled,
+    WithinCapacity,
+)
+from tests.systems.streams.histories import Story
+
+ROOM = {"A": 2, "B": 2}
+
+
+def good() -> Story:
+    story = Story().catalogue(0, 1, ["s1", "s2"]).state(1, ROOM, {"s1": "A", "s2": "B"})
+    return story.reads("A", "s1", since=1).reads("B", "s2", since=1)
+
+
+def test_a_good_history_breaks_no_promise() -> None:
+    history = good().told()
+    for promise in (OneOwner, NothingLost, WithinCapacity, OneReader, FewestMoves, QueuedOnlyWhenFull, ReadByOwner, CountersEqualRows):
+        assert promise().judge(history).outcome in (Outcome.MET, Outcome.COULD_NOT_JUDGE), promise
+    assert Settled(0, 60).judge(history).met
+
+
+def test_without_an_observation_nothing_is_promised() -> None:
+    assert OneOwner().judge(Story().told()).outcome is Outcome.COULD_NOT_JUDGE
+    assert OneReader().judge(Story().told()).outcome is Outcome.COULD_NOT_JUDGE
+
+
+def test_two_owners() -> None:
+    verdict = OneOwner().judge(good().state(2, ROOM, [("s1", "A"), ("s1", "B"), ("s2", "B")]).told())
+    assert verdict.outcome is Outcome.VIOLATED
+    assert "s1 was owned by A and B at once" in verdict.seen
+
+
+def test_lost_and_invented() -> None:
+    assert NothingLost().judge(good().state(2, ROOM, {"s1": "A"}).told()).outcome is Outcome.VIOLATED
+    assert NothingLost().judge(good().state(2, ROOM, {"s1": "A", "s2": "B", "s9": None}).told()).outcome is Outcome.VIOLATED
+
+
+def test_a_change_that_was_not_acknowledged_yet_may_be_known_or_not() -> None:
+    story = good().at(2, "catalogue", version=2, streams=["s1", "s2", "s3"])
+    assert NothingLost().judge(story.state(3, ROOM, {"s1": "A", "s2": "B"}).told()).met
+    assert NothingLost().judge(story.state(4, ROOM, {"s1": "A", "s2": "B", "s3": "A"}).told()).met
+    acknowledged = story.at(5, "change-acknowledged", version=2)
+    assert NothingLost().judge(acknowledged.state(6, ROOM, {"s1": "A", "s2": "B"}).told()).outcome is Outcome.VIOLATED
+
+
+def test_a_state_that_does_not_change_becomes_wrong_with_the_catalogue() -> None:
+    story = good().catalogue(2, 2, ["s1", "s2", "s3"]).at(3, "database-same", asked=3 * SECOND)
+    assert NothingLost().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_above_capacity() -> None:
+    over = {"s1": "A", "s2": "A", "s3": "A"}
+    assert WithinCapacity().judge(good().state(2, ROOM, over).told()).outcome is Outcome.VIOLATED
+
+
+def test_one_that_has_less_room_than_before_may_shed_its_surplus_in_time() -> None:
+    story = Story().state(1, {"A": 3, "B": 2}, {"s1": "A", "s2": "A", "s3": "A"}).state(2, {"A": 2, "B": 2}, {"s1": "A", "s2": "A", "s3": "A"})
+    assert WithinCapacity().judge(story.told()).met
+
+
+def test_the_new_reader_must_wait_for_the_acknowledgement() -> None:
+    story = good().at(2.0, "read-stopped", stream="s1", reader="A", how="closed").at(2.01, "stop-requested", stream="s1", reader="A")
+    early = story.reads("B", "s1", since=2.5).at(3, "stop-acknowledged", stream="s1", reader="A").told()
+    assert OneReader().judge(early).outcome is Outcome.VIOLATED
+
+
+def test_a_move_that_waits_is_no_overlap() -> None:
+    story = good().at(2.0, "stop-requested", stream="s1", reader="A").reads("A", since=0)
+    story.at(2.5, "read-stopped", stream="s1", reader="A", how="acknowledged").at(2.5, "stop-acknowledged", stream="s1", reader="A")
+    assert OneReader().judge(story.reads("B", "s1", since=2.6).told()).met
+
+
+def test_a_killed_reader_waits_for_nothing() -> None:
+    story = good().at(2.0, "stop-requested", stream="s1", reader="A").fault("killed", "A", called=2.2)
+    assert OneReader().judge(story.reads("B", "s1", since=8).told()).met
+
+
+def test_a_late_stop_of_a_reading_that_ended_long_ago_concerns_nobody() -> None:
+    story = good().at(2.0, "read-stopped", stream="s1", reader="A", how="closed").reads("B", "s1", since=8)
+    assert OneReader().judge(story.at(9, "stop-requested", stream="s1", reader="A").told()).met
+
+
+def test_one_that_is_cut_off_may_read_on_but_not_for_ever() -> None:
+    story = good().fault("cut off", "A", called=2, healed=20).reads("B", "s1", since=8)
+    assert OneReader().judge(story.told()).outcome is Outcome.VIOLATED, "A never stopped"
+    story.at(25, "read-stopped", stream="s1", reader="A", how="acknowledged")
+    assert OneReader().judge(story.told()).met
+
+
+def test_one_that_is_still_cut_off_may_read_on() -> None:
+    assert OneReader().judge(good().fault("cut off", "A", called=2).reads("B", "s1", since=8).until(100).told()).met
+
+
+def test_a_second_reader_before_the_fault_is_not_excused_by_it() -> None:
+    assert OneReader().judge(good().reads("B", "s1", since=1.5).fault("cut off", "A", called=2).told()).outcome is Outcome.VIOLATED
+
+
+def test_there_and_back_are_two_moves() -> None:
+    story = good().state(2, ROOM, {"s1": "A", "s2": "B"}, [("s1", "A", "B", "t"), ("s1", "B", "A", "t")])
+    assert FewestMoves().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_as_many_moves_as_needed_are_no_breach() -> None:
+    room = {"A": 4, "B": 4}
+    story = Story().catalogue(0, 1, ["s1", "s2", "s3", "s4"])
+    story.state(1, {"A": 4}, dict.fromkeys(["s1", "s2", "s3", "s4"], "A"), [(s, None, "A", "t0") for s in ("s1", "s2", "s3", "s4")])
+    story.state(2, room, {"s1": "A", "s2": "A", "s3": "B", "s4": "B"}, [("s3", "A", "B", "t1"), ("s4", "A", "B", "t1")])
+    assert FewestMoves().judge(story.told()).met
+    story.state(3, room, {"s1": "B", "s2": "A", "s3": "A", "s4": "B"}, [("s1", "A", "B", "t2"), ("s3", "B", "A", "t2")])
+    assert FewestMoves().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_placing_what_a_dead_instance_had_is_no_move() -> None:
+    story = Story().catalogue(0, 1, ["s1", "s2"]).state(1, ROOM, {"s1": "A", "s2": "B"}, [("s1", None, "A", "t0"), ("s2", None, "B", "t0")])
+    story.state(2, {"A": 2}, {"s1": "A", "s2": "A"}, [("s2", "B", "A", "t1")])
+    assert FewestMoves().judge(story.told()).met
+
+
+def test_waiting_while_there_is_room() -> None:
+    assert QueuedOnlyWhenFull().judge(good().state(2, ROOM, {"s1": "A", "s2": None}).told()).outcome is Outcome.VIOLATED
+    assert QueuedOnlyWhenFull().judge(good().state(2, {"A": 1}, {"s1": "A", "s2": None}).told()).met
+
+
+def test_an_assigned_stream_that_nobody_or_another_reads() -> None:
+    assert ReadByOwner().judge(good().state(2, ROOM, {"s1": "A", "s2": "A"}).told()).outcome is Outcome.VIOLATED
+    story = good().at(2, "read-stopped", stream="s2", reader="B", how="closed")
+    assert ReadByOwner().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_counters_and_views_must_agree() -> None:
+    assert CountersEqualRows().judge(good().state(2, ROOM, {"s1": "A", "s2": "B"}, counters={"A": 7, "B": 1}).told()).outcome is Outcome.VIOLATED
+    assert CountersEqualRows().judge(good().state(2, ROOM, {"s1": "B", "s2": "A"}, by="api").told()).outcome is Outcome.VIOLATED
+
+
+def test_a_second_rebalance_is_judged_by_the_log_not_by_its_word() -> None:
+    story = good().state(5, ROOM, {"s1": "B", "s2": "A"}, [("s1", "A", "B", "t"), ("s2", "B", "A", "t")])
+    assert SecondRebalanceMovesNothing(4 * SECOND, [0]).judge(story.told()).outcome is Outcome.VIOLATED
+    assert SecondRebalanceMovesNothing(6 * SECOND, [0]).judge(story.told()).met
+    assert SecondRebalanceMovesNothing(6 * SECOND, [1]).judge(story.told()).outcome is Outcome.VIOLATED
+    assert SecondRebalanceMovesNothing(6 * SECOND, []).judge(story.told()).outcome is Outcome.COULD_NOT_JUDGE
+
+
+def test_settled_names_what_is_missing() -> None:
+    verdict = Settled(0, 60, ["A", "B", "C"]).judge(good().told())
+    assert verdict.open
+    assert '"C" is not registered' in verdict.seen
