@@ -4,9 +4,8 @@ from behave import then
 
 from support.evidence.wording import sentence
 from support.run.needs import needs
-from support.systems.streams.checks import Balanced, Hold, MovesExactly, Queued, ReadOnce, Reads, TakenOver
+from support.systems.streams.checks import Balanced, Hold, MovesExactly, Queued, ReadOnce, Reads, TakenOver, WithinShareAfterEach
 from support.systems.streams.driver import CHECK_INTERVAL, SETTLES_WITHIN
-from support.systems.streams.sequences import WithinShareAfterEach
 
 
 @then("every stream of {role:Role} is read by another worker within {limit:Seconds}")

@@ -52,6 +52,13 @@ def step_was_killed(context, role):
     context.streams.lose(context.streams.role(role))
 
 
+@given("the orchestrator was killed and started again")
+@needs("kill", "restart", seconds=1.5)
+def step_was_restarted(context):
+    context.streams.crash_and_restart()
+    context.streams.settle()
+
+
 @given("simulated workers and streams that come and go")
 @needs("start", "refresh", clusters=CLUSTERS, seconds=1.0)
 def step_simulated_sequence(context):

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -30,9 +30,11 @@ class NodeSpec:
     """How a node is started: the same command line whether it becomes a process or a container.
 
     ``command`` may hold ``{port:NAME}`` (the port that the node itself must bind), ``{listen}`` (the address that it must
-    bind: loopback for a process, every interface for a container) and ``{data}`` (a directory of its own that survives
-    ``restart``); so may the values of ``env`` and the contents of ``files`` (relative to ``{data}``).
-    ``image`` is needed on containers only, ``binaries`` (programs that must be found) on processes only.
+    bind: loopback for a process, every interface for a container), ``{source}`` (an address of its own that it may bind its
+    outgoing connections to, so that links tell it from other viewers) and ``{data}`` (a directory of its own that
+    survives ``restart``); so may the values of ``env`` and the contents of ``files`` (relative to ``{data}``).
+    ``image`` is needed on containers only; ``binaries`` is asked on processes only: it answers with the directory of the
+    node's programs, which then comes first in PATH, or raises BadInput.
     ``secrets`` are values that must never be shown: they are scrubbed from every log that is collected.
     ``memory_mb`` is a hard cap.
     """
@@ -43,6 +45,7 @@ class NodeSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
+    binaries: Callable[[], Path] | None = None
     user: str | None = None  # "unprivileged": never root, e.g. PostgreSQL
     secrets: Sequence[str] = ()
     memory_mb: int | None = None
@@ -61,10 +64,15 @@ class Node(ABC):
     """One server process or container. After ``kill`` or ``stop`` it can be started again at the same addresses."""
 
     spec: NodeSpec
+    source: str  # what ``{source}`` stands for; a container's connections come from there anyway
 
     @property
     def name(self) -> str:
         return self.spec.name
+
+    def configure(self, env: Mapping[str, str], secrets: Sequence[str] = ()) -> None:
+        """Add environment that could be known only once the node was laid out (addresses of links, of a database). Before the first start."""
+        self.spec = replace(self.spec, env={**self.spec.env, **env}, secrets=(*self.spec.secrets, *secrets))
 
     @abstractmethod
     def address(self, port: str, seen_from: str | Node = HOST) -> Address:
@@ -137,9 +145,9 @@ class LinkCounters:
     """What a link did since it was opened."""
 
     connections: int = 0     # accepted and connected through
-    refused: int = 0
+    refused: int = 0         # standing connections that REFUSE ended; attempts that the kernel refuses cannot be counted
     reset: int = 0
-    silenced_bytes: int = 0  # received and not passed on (yet)
+    silenced_bytes: int = 0  # received and not passed on (yet); the begin and the end of a connection count as one
     delayed_bytes: int = 0
     bytes_there: int = 0
     bytes_back: int = 0
@@ -184,8 +192,12 @@ class Testbed(ABC):
         """Lay out a node (directories, ports, addresses known) without starting it."""
 
     @abstractmethod
-    def link(self, viewer: str, node: Node, port: str) -> Link:
-        """Open a link for ``viewer`` (a node's name or HOST) to ``port`` of ``node``, which need not run yet."""
+    def link(self, viewer: str | Node, node: Node, port: str, beside: Link | None = None) -> Link:
+        """Open a link for ``viewer`` (a node, its name or HOST) to ``port`` of ``node``, which need not run yet.
+
+        ``beside`` another link to the same port it shares that one's address, for nodes that advertise a single address to everybody: what comes
+        from the viewer's ``source`` takes this link, everything else the other one. ``viewer`` must be a node then. REFUSE is a RESET on such links.
+        """
 
     @abstractmethod
     def host_address(self, seen_from: str | Node = HOST) -> str:

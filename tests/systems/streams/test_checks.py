@@ -130,3 +130,8 @@ def test_a_check_survives_being_stored() -> None:
     history = killed_b().reads("A", "s1", since=15.0).reads("C", "s2", since=16.5).until(17).told()
     check = TakenOver(LOST, 10 * SECOND, 60)
     assert check_from_dict(check.to_dict()).judge(history, final=True) == check.judge(history, final=True)
+
+
+def test_a_stream_that_left_the_catalogue_has_not_moved() -> None:
+    story = killed_b().catalogue(12, 2, ["s2", "s3"]).state(15, ROOM, {"s2": "B", "s3": "A"}, [("s1", "B", None, "t1")])
+    assert NothingMoves(10 * SECOND, 25 * SECOND).judge(story.until(26).told()).met

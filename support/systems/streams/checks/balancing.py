@@ -12,7 +12,7 @@ from support.evidence.verdict import Verdict, Window
 from support.outcomes import Outcome
 from support.systems.streams.balance import largest_deviation, load_gap, shares
 from support.systems.streams.checks.common import QUIET, all_read, decide
-from support.systems.streams.timeline import Snapshot, assignment_log, readers_now, readings, state
+from support.systems.streams.timeline import Snapshot, assignment_log, catalogues, readers_now, readings, state
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class NothingMoves(Check):
             if reading.start > self.since and before.get(reading.stream, reading.reader) != reading.reader:
                 moved[reading.stream] = f'{reading.stream} is read by "{reading.reader}" instead of "{before[reading.stream]}"'
             before[reading.stream] = reading.reader
-        for row in assignment_log(history):
-            if row.seen > self.since and row.source != row.target:
+        wanted = catalogues(history).current()
+        for row in assignment_log(history):  # a stream that was queued, or has left the catalogue, had no owner to keep
+            if row.seen > self.since and row.source and row.source != row.target and row.stream in wanted:
                 moved.setdefault(row.stream, f"{row.stream} was reassigned from {row.source} to {row.target} ({row.trigger})")
         watched = (min(history.now, self.until) - self.since) / SECOND
         complete = history.now >= self.until
