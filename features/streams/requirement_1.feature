@@ -191,6 +191,13 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
       When worker "C" with room for 20 streams joins
       Then workers "A", "B" and "C" read 50 streams within 60 seconds
 
+    @failover
+    Scenario: Streams are removed while their worker is away for a moment
+      Given a catalogue of 30 streams
+      And workers "A", "B" and "C" with room for 20 streams each share them
+      When 2 streams of worker "B" are removed from the catalogue while it is cut off for 2 seconds
+      Then every stream is read by exactly one worker within 60 seconds
+
     Scenario: The same worker registers five times at once
       Given a catalogue of 30 streams
       And simulated workers "A", "B" and "C" with room for 20 streams each share them

@@ -37,6 +37,12 @@ def step_remove(context, streams, role):
     context.streams.remove_of(context.streams.role(role), streams)
 
 
+@when("{streams:Count} streams of {role:Role} are removed from the catalogue while it is cut off for {duration:Seconds}")
+@needs("refresh", "link", seconds=2.5)
+def step_remove_while_away(context, streams, role, duration):
+    context.streams.remove_while_cut_off(context.streams.role(role), streams, duration)
+
+
 @when("the orchestrator is killed and started again")
 @needs("kill", "restart", seconds=1.5)
 def step_restart(context):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,7 @@ def main() -> None:
     if options.serve:
         asyncio.run(_serve())
         return
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # an exit that leaves no directory and no services behind
     calibration = calibrate(options.seconds)
     if options.out:
         options.out.write_text(calibration.to_json(), encoding="utf-8")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.evidence.history import SECOND, Event, History
@@ -56,3 +59,17 @@ def test_the_real_instrument_sees_every_outage(tmp_path: Path) -> None:
     assert 3 <= calibration.samples <= 6
     assert 0 < calibration.rto_error_s < 0.5
     assert abs(calibration.availability_bias) < 5
+
+
+def test_ended_early_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-m", "support.observer.calibration"], env=environment) as process:
+        deadline = time.monotonic() + 10
+        while not list(tmp_path.glob("*/observer.jsonl")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        [services] = psutil.Process(process.pid).children()
+        process.terminate()
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
+    services.wait(5)

@@ -54,11 +54,10 @@ class Programs:
                     STREAMS_INSTANCE_ID=name, STREAMS_CAPACITY=str(capacity))
 
     def _start(self, program: str, name: str, **settings: str) -> None:
-        clock = {"STREAMS_CLOCK_URL": f"{self.around.url}/clock"}
+        settings = {"STREAMS_CLOCK_URL": f"{self.around.url}/clock", **settings, **self.settings}
         with (self.logs / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", f"reference_streams.{program}"], env=environment(**{**clock, **settings, **self.settings}), stdout=log, stderr=log,
-            )
+            command = [sys.executable, "-m", f"reference_streams.{program}"]
+            self.running[name] = subprocess.Popen(command, env=environment(**settings), stdout=log, stderr=log)
 
     def kill(self, name: str) -> None:
         self.around.followed.clear()

@@ -95,7 +95,7 @@ def apply(state: State, kind: str, number: int, capacity: int) -> None:
         for stream in listed[:number]:
             state.unlist(stream)
     elif kind == "acknowledge" and instance in state.capacities:
-        state.release(instance, frozenset(s.id for s in state.assignment(instance)))
+        state.release(instance)
     placing.settle(state, fully=fully)
 
 

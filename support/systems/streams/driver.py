@@ -13,7 +13,7 @@ from support.evidence.check import Check
 from support.evidence.history import SECOND
 from support.evidence.verdict import Verdict
 from support.evidence.wording import sentence
-from support.faults.kinds import Killed
+from support.faults.kinds import CutOff, Killed
 from support.faults.ledger import Fault, Injected, Subject
 from support.outcomes import BadInput, CouldNotJudge, Outcome
 from support.scene.scene import Scene
@@ -203,6 +203,13 @@ class Streams:
         if len(theirs) < streams:
             raise CouldNotJudge(f"{role.words} has only {len(theirs)} streams, {streams} were to be removed")
         self.remove(theirs[:streams])
+
+    def remove_while_cut_off(self, role: Role, streams: int, seconds: float) -> None:
+        """Streams leave the catalogue while their worker is away; healed so many seconds after it was cut off."""
+        entry = self.inject(CutOff(), role)
+        self.remove_of(role, streams)
+        self.scene.last(entry.called, seconds)
+        self.scene.faults.heal(entry)
 
     def dismiss(self, name: str) -> None:
         """A worker leaves in good order and is forgotten."""

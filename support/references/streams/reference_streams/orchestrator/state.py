@@ -79,10 +79,10 @@ class State:
         """Nobody but ``holder`` may read the stream until it has confirmed the stop."""
         self.streams[stream_id] = replace(self.streams[stream_id], held_by=holder)
 
-    def release(self, instance_id: str, keeping: frozenset[str] = frozenset()) -> None:
-        """The instance reads nothing (any more) but ``keeping``: what else it held is free for its owners."""
+    def release(self, instance_id: str) -> None:
+        """The instance has stopped what it had to stop (or is gone): what it held is free for the owners."""
         for stream in list(self.streams.values()):
-            if stream.held_by == instance_id and stream.id not in keeping:
+            if stream.held_by == instance_id:
                 self._put_or_drop(replace(stream, held_by=None))
 
     def list(self, stream_id: str, address: str) -> None:
