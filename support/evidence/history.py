@@ -63,7 +63,7 @@ class History:
     """Events in the order of their time. Immutable for a checker; grows only through ``HistoryReader``."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
-        self.events: list[Event] = sorted(events, key=lambda e: e.t)
+        self.events: list[Event] = sorted(events, key=lambda e: e.t)  # costs next to nothing where they are in order
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
@@ -97,7 +97,7 @@ class HistoryReader:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._offsets: dict[Path, int] = {}
-        self._events: list[Event] = []
+        self._history = History()
 
     def read(self) -> History:
         """Everything written so far. Cheap to call often: only new lines are parsed."""
@@ -110,5 +110,5 @@ class HistoryReader:
             self._offsets[path] = self._offsets.get(path, 0) + end
             fresh += [Event.from_json(line) for line in chunk[:end].decode().splitlines() if line]
         if fresh:
-            self._events = sorted([*self._events, *fresh], key=lambda e: e.t)
-        return History(self._events)
+            self._history = History([*self._history.events, *fresh])
+        return self._history

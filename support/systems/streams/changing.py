@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from support.deadline import until
 from support.systems.streams.checks.balancing import distances
 from support.systems.streams.sequences import MOST_STREAMS, MOST_WORKERS, ROOMS, Change, play, random_changes, shorten
-from support.systems.streams.timeline import state
+from support.systems.streams.timeline import snapshot_looked_at
 
 if TYPE_CHECKING:
     from support.systems.streams.driver import Streams
@@ -95,8 +95,7 @@ class ChangingFleet:
             looks += 1
             if looks > 5:
                 streams.let_a_check_pass()
-            streams.look()
-            now = state(streams.scene.history())
+            now = snapshot_looked_at(streams.look())
             known = now is not None and set(now.capacities) == set(streams.workers) and set(now.streams) == set(streams.names)
             found = distances(now)[1] if now is not None and known else FAR
             return found <= TOLERANCE

@@ -57,6 +57,7 @@ class Streams:
         self.stimulus = Stimulus(time.monotonic_ns())
         self.names: list[str] = []  # the streams of the catalogue
         self._orchestrator: Orchestrator | None = None
+        self._serving = False
         self._named = 0
 
     # --- the catalogue ---
@@ -65,8 +66,8 @@ class Streams:
         """Let the catalogue be exactly these streams, and wait for the system's acknowledgement if it runs."""
         self.names = list(streams)
         self.observe("streams.set_catalogue", streams=self.names)
-        if self._orchestrator is not None:
-            self._acknowledge(self._orchestrator)
+        if self._serving:
+            self._acknowledge(self.orchestrator)
 
     def grow_to(self, streams: int) -> None:
         self.publish([*self.names, *(self._new_name() for _ in range(streams - len(self.names)))])
@@ -87,14 +88,20 @@ class Streams:
 
     @property
     def orchestrator(self) -> Orchestrator:
-        """The running orchestrator, started the first time that it is asked for."""
+        """The orchestrator, started the first time that it is asked for; it may not be ready yet."""
         if self._orchestrator is None:
             with self.scene.spending("services"):
                 self._orchestrator = self.starter.orchestrator()
-                self._orchestrator.wait_ready()
-            self._acknowledge(self._orchestrator)
-            self.starter.watch(self._orchestrator)
         return self._orchestrator
+
+    def serve(self) -> None:
+        """Wait until the orchestrator serves and has the catalogue; from then on its state is recorded."""
+        if not self._serving:
+            with self.scene.spending("services"):
+                self.orchestrator.wait_ready()
+            self._acknowledge(self.orchestrator)
+            self.starter.watch(self.orchestrator)
+            self._serving = True
 
     def restart_orchestrator(self) -> None:
         """Start it again after it was killed, with the same database."""
@@ -109,13 +116,15 @@ class Streams:
 
     def share(self, room: dict[str, int], *, simulated: bool = False) -> None:
         """Workers with this much room share the streams: the state that scenarios begin with."""
-        self.orchestrator  # noqa: B018 - it runs even where nobody joins
+        if simulated:  # their registrations want an answer
+            self.serve()
         self.enlist(room, simulated=simulated)
+        self.serve()
         self.settle()
 
     def join(self, room: dict[str, int], *, simulated: bool = False) -> None:
         """New workers join: a stimulus."""
-        self.orchestrator  # noqa: B018 - its start is not part of what is measured
+        self.serve()  # its start is not part of what is measured
         self.begin()
         self.enlist(room, simulated=simulated)
 
@@ -218,6 +227,7 @@ class Streams:
         worker.remove()
 
     def prepare_changes(self, *, simulated: bool) -> None:
+        self.serve()
         self.changing = ChangingFleet(self, simulated=simulated)
         self.changing.reset()
 
@@ -241,15 +251,17 @@ class Streams:
 
     def settle(self) -> None:
         """Wait until the fleet is at rest; without that nothing can be judged."""
-        active = [w.name for w in self.workers.values()]
-        self.scene.require(Settled(time.monotonic_ns(), SETTLES_WITHIN, active))
+        since = time.monotonic_ns()
+        self.look()
+        self.scene.require(Settled(since, SETTLES_WITHIN, list(self.workers)))
 
     def observe(self, op: str, **args: Any) -> Any:
         return self.starter.call(op, **args)
 
-    def look(self) -> None:
-        """Have a fresh state recorded now."""
-        self.observe("streams.look")
+    def look(self) -> dict[str, Any]:
+        """Have a fresh state recorded now; by observer (``database``, ``api``), as it was recorded."""
+        seen: dict[str, Any] = self.observe("streams.look")
+        return seen
 
     def let_a_check_pass(self) -> None:
         """Let the system's periodic check come round, where its clock can be turned."""
@@ -277,7 +289,9 @@ class Streams:
         checks: list[Check] = [promise() for promise in (*ALWAYS, *self._from_the_log())]
         broken = any(check.judge(scene.history()).outcome is Outcome.VIOLATED for check in checks)
         if not broken:  # else there is nothing to wait for
-            settled = scene.observe(Settled(time.monotonic_ns(), SETTLES_WITHIN))
+            since = time.monotonic_ns()
+            self.look()
+            settled = scene.observe(Settled(since, SETTLES_WITHIN))
             checks += [promise() for promise in SETTLED]
             if settled.met and self.starter.has("rebalance"):
                 checks.append(self._rebalance_twice())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from support.evidence.history import SECOND, Event, History
 
@@ -58,6 +59,14 @@ def snapshot_of(event: Event) -> Snapshot:
         owners = [(a["stream_id"], a["instance_id"]) for a in event["assignments"]]
         owners += [(stream, None) for stream in event["unassigned"]]
     return Snapshot(event.what, event["asked"], event.t, instances, tuple(owners))
+
+
+def snapshot_looked_at(seen: dict[str, Any]) -> Snapshot | None:
+    """The state that a look of the observers has just found: by the database views if there are any, else by the API."""
+    for by in ("database", "api"):
+        if seen.get(by) and "error" not in seen[by]:
+            return snapshot_of(Event(0, "watcher", by, {"asked": 0, **seen[by]}))
+    return None
 
 
 def snapshots(history: History, by: str | None = None) -> list[Snapshot]:

@@ -12,13 +12,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import structlog
 import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import logs
 from .environment import BASE_URL, IDENTIFIER, MAX_CAPACITY, fail
 from .logs import log
 
@@ -39,7 +39,7 @@ def unavailable(code: str, message: str) -> ApiError:
 
 
 def error_response(error: ApiError) -> Response:
-    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    correlation_id = logs.correlation_id.get()
     return JSONResponse(
         {"error": {"code": error.code, "message": error.message, "correlation_id": correlation_id}}, error.status, error.headers,
     )
@@ -72,8 +72,11 @@ class Correlated:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = dict(scope.get("headers", ())).get(b"x-correlation-id", b"").decode("latin-1")
-        with structlog.contextvars.bound_contextvars(correlation_id=given if CORRELATION.fullmatch(given) else uuid.uuid4().hex):
+        token = logs.correlation_id.set(given if CORRELATION.fullmatch(given) else uuid.uuid4().hex)
+        try:
             await self.app(scope, receive, send)
+        finally:
+            logs.correlation_id.reset(token)
 
 
 async def json_object(request: Request) -> dict[str, Any]:

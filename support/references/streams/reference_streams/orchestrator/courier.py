@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 
-from ..logs import log
+from ..logs import correlation_id, log
 from .peers import PeerError, Peers
 from .store import UNREACHABLE
 
@@ -63,7 +62,7 @@ class Courier:
         self.delivered.set()
 
     async def _run(self) -> None:
-        structlog.contextvars.clear_contextvars()  # it lives longer than the request that brought it about
+        correlation_id.set(None)  # it lives longer than the request that brought it about
         while True:
             await self._news.wait()
             self._news.clear()
