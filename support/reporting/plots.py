@@ -103,8 +103,8 @@ def arrivals(axes: Any, judgement: Judgement, history: History) -> None:
     _limit_line(axes, verdict.limit, verdict.unit)
     axes.annotate(wording.headline(verdict), (times[-1], len(times)), xytext=(8, -12), textcoords="offset points", fontsize=9.5, color=INK, va="top")
     axes.set_ylim(0, (len(times) + len(verdict.suspects)) * 1.22 + 0.5)
-    axes.set_xlabel("seconds since the moment from which the limit counts")
-    axes.set_ylabel("reached so far")
+    axes.set_xlabel("seconds since the fault was called or the change was made")
+    axes.set_ylabel(judgement.verdict.details.get("counted", "reached so far"))
     axes.yaxis.get_major_locator().set_params(integer=True)
 
 

@@ -47,7 +47,7 @@ class Reads(Check):
             samples=count,
             window=Window(self.since, min(history.now, deadline)),
             distribution={r.stream: round(max(0, r.start - self.since) / SECOND, 4) for r in mine if r.end == FOREVER},
-            details={"streams": count, "low": self.low, "high": self.high, "censored": not in_time},
+            details={"streams": count, "low": self.low, "high": self.high, "censored": not in_time, "counted": "streams read"},
         )
 
 
@@ -146,5 +146,5 @@ class ReadOnce(Check):
             window=Window(self.since, min(history.now, deadline)),
             distribution={r.stream: round(max(0, r.start - self.since) / SECOND, 4) for r in present},
             suspects=tuple(sorted(wrong)),
-            details={"censored": not stands},
+            details={"censored": not stands, "counted": "streams read by exactly one"},
         )

@@ -65,7 +65,7 @@ class TakenOver(Check):
             window=Window(self.since, end),
             distribution={stream: round(seconds, 4) for stream, seconds in sorted(taken.items())},
             suspects=tuple(sorted(set(self.streams) - set(taken))) if not complete else (),
-            details={"median": median(in_time) if in_time else None, "censored": not complete},
+            details={"median": median(in_time) if in_time else None, "censored": not complete, "counted": "streams read by another"},
         )
 
 
