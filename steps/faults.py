@@ -5,8 +5,10 @@ from behave import when
 from support.run.needs import needs
 
 
-def _capability(fault, **_):
-    return [fault.capability]
+def _capability(fault, role, **_):
+    """``kill:worker`` for ``workers "B" and "C" are killed``: whether that may be done depends on whose the program is."""
+    program = role.removeprefix("the ").split()[0].removesuffix("s")
+    return [f"{fault.capability}:{program}"]
 
 
 @when("{role:Role} is {fault:Fault}")

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     testbed: Literal["auto", "containers", "processes", "deployed"] = Field("auto", description="where things run")
     target: Path | None = Field(None, description="a target file: what is judged (default: the reference systems)")
     streams_url: str | None = Field(None, description="a running orchestrator, instead of the target's", pattern=r"^https?://[^/]+.*$")
+    streams_suite_listen: str | None = Field(None, description="host:port where a running orchestrator was told to find its catalogue and source")
     streams_command: str | None = Field(None, description="a command line that starts the orchestrator, instead of the target's")
     streams_worker_command: str | None = Field(None, description="a command line that starts one worker, instead of the target's")
     streams_image: str | None = Field(None, description="a container image of the orchestrator, instead of the target's")

@@ -8,13 +8,13 @@ CLUSTERS = ["postgres"]
 
 
 @when("{role:Role} with room for {room:Count} streams joins")
-@needs("start", "link", clusters=CLUSTERS, seconds=0.3)
+@needs("start:orchestrator", "start:worker", "link", clusters=CLUSTERS, seconds=0.3)
 def step_join(context, role, room):
     context.streams.join(dict.fromkeys(context.streams.role(role).names, room))
 
 
 @when("ten simulated workers with room for {room:Count} streams each register at once")
-@needs("start", clusters=CLUSTERS, seconds=0.3)
+@needs("start:orchestrator", clusters=CLUSTERS, seconds=0.3)
 def step_ten_register(context, room):
     context.streams.join({f"N{number}": room for number in range(10)}, simulated=True)
 
@@ -44,12 +44,12 @@ def step_remove_while_away(context, streams, role, duration):
 
 
 @when("the orchestrator is killed and started again")
-@needs("kill", "restart", seconds=1.5)
+@needs("kill:orchestrator", "restart", seconds=1.5)
 def step_restart(context):
     context.streams.crash_and_restart()
 
 
 @when("{changes:Count} changes are made at random")
-@needs("start", "refresh", clusters=CLUSTERS, seconds=4)
+@needs("start:orchestrator", "refresh", clusters=CLUSTERS, seconds=4)
 def step_random_changes(context, changes):
     context.streams.change_at_random(changes)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from html import unescape
 from typing import Any
 
+from support.evidence.contract import ContractFindings
 from support.evidence.result import ScenarioResult
 from support.outcomes import Outcome, worst
 from support.reporting.cards import facts, templates
@@ -17,7 +19,7 @@ from support.reporting.tally import Tally, tally
 ORDER = (Outcome.VIOLATED, Outcome.BROKEN, Outcome.COULD_NOT_JUDGE, Outcome.NOT_APPLICABLE, Outcome.MET)
 
 
-def page(run: RunInfo, results: list[ScenarioResult]) -> str:
+def page(run: RunInfo, results: list[ScenarioResult], contracts: Sequence[ContractFindings] = ()) -> str:
     """The HTML of ``criteria.html``. Rows carry ``data-id`` and ``data-outcome``, for whoever reads it with a program."""
     tallies = tally(results)
     counts = Counter(t.outcome for t in tallies)
@@ -32,6 +34,7 @@ def page(run: RunInfo, results: list[ScenarioResult]) -> str:
         "defects": len({defect for result in results for defect in result.killed}),
         "facts": facts,
         "leading": leading,
+        "contracts": contracts,
     }
     return templates().get_template("criteria.html").render(values)
 

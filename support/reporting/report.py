@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from support.evidence.contract import load_contracts
 from support.evidence.result import ScenarioResult
 from support.reporting import allure_html, allure_results, criteria
 from support.reporting.plotter import PICTURE, Plotter
@@ -33,7 +34,7 @@ def build(run_directory: Path, results: list[ScenarioResult], times: dict[str, f
     run = RunInfo.load(run_directory)
     results = sorted(results, key=lambda r: natural(r.location))  # as the feature files have them
     store_results(run_directory, results)
-    (run_directory / "criteria.html").write_text(criteria.page(run, results), encoding="utf-8")
+    (run_directory / "criteria.html").write_text(criteria.page(run, results, load_contracts(run_directory)), encoding="utf-8")
     (run_directory / "timing.json").write_text(json.dumps(timing(run, results, times or {}), indent=1), encoding="utf-8")
     problems = _draw_missing(run_directory, results)
     problems += allure_results.complete(run_directory, run, results)

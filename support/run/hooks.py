@@ -16,6 +16,7 @@ from support.evidence.wording import sentence
 from support.outcomes import BadInput, CouldNotJudge, Outcome, worst
 from support.reporting.evidence import attach
 from support.reporting.identity import identify, tags_of
+from support.run.load import PROMISES
 from support.scene.scene import Scene
 from support.scene.session import Session
 
@@ -49,10 +50,8 @@ def after_scenario(context: Any, scenario: Any) -> None:
     scene: Scene | None = getattr(context, "scene", None)
     if scene is None:  # before_scenario failed: the runner calls that broken
         return
-    if _failed(scenario):
-        context.system.judge_quietly()
-    logs = context.system.logs()
-    troubles = scene.close()
+    logs, troubles = _last_look(context, scenario)
+    troubles += scene.close()
     result = _result(scenario, scene, troubles)
     if result.outcome is not Outcome.MET:
         _write_logs(scene, logs)
@@ -62,8 +61,23 @@ def after_scenario(context: Any, scenario: Any) -> None:
     scene.session.tell("done", result=result.to_dict())
 
 
-def _failed(scenario: Any) -> bool:
-    return any(step.status.has_failed() for step in scenario.all_steps)
+def _last_look(context: Any, scenario: Any) -> tuple[dict[str, str], list[Exception]]:
+    """What the nodes logged, and what went wrong in asking: whatever it was, the scene must still be closed."""
+    system = getattr(context, "system", None)  # None: its driver could not be opened
+    logs: dict[str, str] = {}
+    try:
+        if system is not None:
+            if _failed_early(scenario):
+                system.judge_quietly()
+            logs = system.logs()
+    except Exception as error:  # noqa: BLE001
+        return logs, [error]
+    return logs, []
+
+
+def _failed_early(scenario: Any) -> bool:
+    """Whether it failed before its last step, which would have judged the promises."""
+    return any(step.status.has_failed() and step.name != PROMISES for step in scenario.all_steps)
 
 
 def slug(identifier: str) -> str:

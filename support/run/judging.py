@@ -21,6 +21,8 @@ from support.outcomes import BadInput, ExitCode
 from support.reporting.report import build
 from support.reporting.run_info import RunInfo
 from support.reporting.tally import exit_code
+from support.run.blast import blast_radius
+from support.run.contract import check_contracts
 from support.run.plan import save_durations
 from support.run.prepare import Prepared
 from support.run.progress import Progress, plan_lines
@@ -91,6 +93,8 @@ class Run:
         self.progress.say(" · ".join(part for part in (start, systems, f"seed {info.seed}") if part))
         for line in plan_lines(prepared.plan, prepared.jobs, every=False):
             self.progress.say(line)
+        for line in blast_radius(prepared.plan, prepared.target):
+            self.progress.say(line)
         if prepared.whole_features:
             self.progress.say("         one scenario at a time, so that behave's own formatters can show them")
 
@@ -99,6 +103,9 @@ class Run:
             self._describe()
             self.services.start(self.progress.say)
             self._describe()
+            for found in check_contracts(self.prepared, self.services, self.directory):
+                for line in found.lines():
+                    self.progress.say(line)
         with self._spending("suite"):
             if self.prepared.plan.applicable:
                 self.services.calibrate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import json
 import os
@@ -15,7 +16,7 @@ from support.outcomes import Outcome
 from support.reporting.identity import identify, tags_of
 from support.run.needs import Needs
 from support.settings import Shard
-from support.target import Target, contracts
+from support.target import Contract, SystemTarget, Target, contracts
 
 OVERHEAD = 1.0   # seconds that a scenario takes beside what its steps declare
 START_UP = 3.0   # seconds before the first scenario begins
@@ -81,6 +82,8 @@ def make_plan(needed: list[tuple[Any, Needs]], target: Target, testbed: frozense
     entries = []
     for number, (scenario, needs) in enumerate(needed):
         identity = identify(scenario)
+        if runs_already(target, identity["system"]):
+            needs = dataclasses.replace(needs, clusters=frozenset())  # it has its own
         seconds = lasted.get(identity["id"], OVERHEAD + needs.seconds)
         entries.append(Entry(number, scenario, identity, needs, seconds, _obstacle(identity["system"], needs, target, testbed)))
     return Plan(tuple(entries))
@@ -96,24 +99,54 @@ def _obstacle(system: str, needs: Needs, target: Target, testbed: frozenset[str]
     """Why a scenario with these needs is not applicable here; empty if it is."""
     contract = contracts().get(system)
     if contract is None:
-        missing = sorted(need for need in needs.capabilities if need not in testbed)
+        missing = sorted(need for need in needs.capabilities if need.partition(":")[0] not in testbed)
         return f'this testbed cannot "{missing[0]}"' if missing else ""
     if system not in target.systems:
         return f"the target ({target.name}) has no {system} system"
     part = target.systems[system]
-    for need in sorted(needs.capabilities):
-        capability, _, named = need.partition(":")
-        program = named or (contract.main if need in contract.capabilities else "")
-        if need in part.lacks:
-            return f'the target ({target.name}) lacks "{need}"'
-        if capability not in TESTBED:
-            continue
-        if program and part.program(program).runs_already:
-            if capability not in part.allow:
-                return f'the {program} runs already, and the target ({target.name}) does not allow "{capability}" on it'
-        elif capability not in testbed:
-            return f'this testbed cannot "{capability}"'
-    return ""
+    if runs_already(target, system) and not part.suite_listen:
+        return f"the {contract.main} runs already, and the target ({target.name}) does not say suite_listen: where it finds the suite's side"
+    obstacles = (_obstacle_to(need, contract, part, target.name, testbed) for need in sorted(needs.capabilities))
+    return next(filter(None, obstacles), "")
+
+
+def _obstacle_to(need: str, contract: Contract, part: SystemTarget, name: str, testbed: frozenset[str]) -> str:
+    """Why one need cannot be had here; empty if it can."""
+    capability, _, named = need.partition(":")
+    program = named or (contract.main if need in contract.capabilities else "")
+    main = part.program(contract.main)
+    if need in part.lacks:
+        return f'the target ({name}) lacks "{need}"'
+    if main.runs_already and need in contract.in_database and not part.database:
+        return f'the {contract.main} runs already, and the target ({name}) gives no database to see "{need}" in'
+    if capability not in TESTBED:
+        return ""
+    if program in part.programs and part.program(program).runs_already:
+        return _obstacle_outside(capability, program, contract, part, name)
+    if need == "link" and main.url and main.url.startswith("https:"):
+        return f"the {contract.main} is reached by https: its certificate does not hold on a link"
+    return "" if capability in testbed else f'this testbed cannot "{capability}"'
+
+
+def _obstacle_outside(capability: str, program: str, contract: Contract, part: SystemTarget, name: str) -> str:
+    """Why a capability cannot be had on a program that runs already."""
+    if capability == "start" and program == contract.main:
+        return ""
+    if capability != "link":
+        return f'the {program} runs already: the suite cannot "{capability}" it'
+    return "" if capability in part.allow else f'the {program} runs already, and the target ({name}) does not allow "{capability}" on it'
+
+
+def runs_already(target: Target, system: str) -> bool:
+    """Whether what is judged as this system was started by somebody else."""
+    contract = contracts().get(system)
+    return contract is not None and system in target.systems and target.systems[system].program(contract.main).runs_already
+
+
+def suite_listens(plan: Plan, target: Target) -> list[str]:
+    """``host:port`` of each place where a running system of the plan was told to find the suite's side."""
+    parts = [target.systems[system] for system in plan.systems if runs_already(target, system)]
+    return [part.suite_listen for part in parts if part.suite_listen]
 
 
 def load_durations(reports: Path) -> dict[str, float]:

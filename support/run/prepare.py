@@ -15,7 +15,7 @@ from support.outcomes import BadInput
 from support.reporting.identity import identify
 from support.run.load import load
 from support.run.needs import Needs
-from support.run.plan import Plan, load_durations, make_plan, part_of
+from support.run.plan import Plan, load_durations, make_plan, part_of, suite_listens
 from support.run.select import select
 from support.settings import Settings, load_settings
 from support.target import Target, check_reachable, load_target
@@ -64,7 +64,7 @@ def prepare(runner: Any) -> Prepared:
         testbed=testbed,
         plan=plan,
         seed=random.randrange(1_000_000) if settings.seed is None else settings.seed,
-        jobs=1 if whole else max(1, min(config.jobs, len(plan.applicable))),
+        jobs=1 if whole or suite_listens(plan, target) else max(1, min(config.jobs, len(plan.applicable))),
         whole_features=whole,
     )
 

@@ -15,8 +15,10 @@ from behave.runner import Runner as BehaveRunner
 
 from support.outcomes import BadInput, ExitCode
 from support.reporting.allure import AllureFormatter
+from support.run.blast import blast_radius
 from support.run.child import Child
 from support.run.judging import Run
+from support.run.plan import suite_listens
 from support.run.prepare import QUIET, prepare
 from support.run.progress import plan_lines
 from support.run.signals import STOPPING, Interrupts
@@ -76,7 +78,7 @@ class Runner(BehaveRunner):  # type: ignore[misc]  # behave is untyped
             self.run_model()
             return
         print(f"Holdfast · testbed {prepared.testbed.name} ({prepared.testbed.reason})")
-        for line in plan_lines(prepared.plan, prepared.jobs, every=True):
+        for line in (*plan_lines(prepared.plan, prepared.jobs, every=True), *blast_radius(prepared.plan, prepared.target)):
             print(line)
 
     def _child(self, run: Run, number: int, link: Connection) -> None:
@@ -86,6 +88,7 @@ class Runner(BehaveRunner):  # type: ignore[misc]  # behave is untyped
         assert testbed is not None  # it was started before anything was forked
         instruments = Instruments(folder(prepared.run_id) / f"child-{number}", plugins_of(prepared.plan.systems))
         instruments.listen = testbed.listen_addresses()
+        instruments.told = suite_listens(prepared.plan, prepared.target)
         run.services.instruments = instruments
         self.session = Session(
             settings=prepared.settings,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from support.clusters.postgres import Postgres
+from support.run.plan import suite_listens
 from support.run.prepare import Prepared
 from support.scene.session import Instruments
 from support.settings import Settings
@@ -40,6 +43,8 @@ class Services:
         """Sweep what dead runs left, open the testbed, start the clusters that the plan needs."""
         sweep_all()
         self.testbed = self._prepared.testbed.open(self._prepared.run_id, lambda: self.instruments.relay)
+        for address in suite_listens(self._prepared.plan, self._prepared.target):
+            self.testbed.outside = socket.gethostbyname(address.rpartition(":")[0])
         self.instruments.listen = self.testbed.listen_addresses()
         for name in self._prepared.plan.clusters:
             title, start = CLUSTERS[name]
@@ -52,8 +57,10 @@ class Services:
     def calibrate(self) -> None:
         """Begin to measure the instruments' own error, beside the first scenarios."""
         command = [sys.executable, "-m", "support.observer.calibration", "--out", str(self._directory / "calibration.json")]
+        environment = {**os.environ, "TMPDIR": str(folder(self._prepared.run_id))}  # so that the sweep finds its files, too
         with (self._directory / "calibration.log").open("wb") as log:
-            self._calibration = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self._calibration = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
     def calibration(self) -> dict[str, Any]:
         """What it came to; nothing if the run was over before."""

@@ -26,18 +26,19 @@ class Instruments:
         self.directory = directory  # short: it holds Unix sockets
         self.plugins = plugins
         self.listen: Sequence[str] = ()
+        self.told: Sequence[str] = ()  # host:port where a running system was told to find the observer
         self._started: list[ObserverProcess] = []
 
     @cached_property
     def observer(self) -> ObserverProcess:
-        return self._start("observer", self.plugins)
+        return self._start("observer", [*self.listen, *self.told], self.plugins)
 
     @cached_property
     def relay(self) -> ObserverProcess:
-        return self._start("relay", ())
+        return self._start("relay", self.listen, ())
 
-    def _start(self, name: str, plugins: Sequence[str]) -> ObserverProcess:
-        process = ObserverProcess.start(self.directory, self.listen, plugins, name=name)
+    def _start(self, name: str, listen: Sequence[str], plugins: Sequence[str]) -> ObserverProcess:
+        process = ObserverProcess.start(self.directory, listen, plugins, name=name)
         self._started.append(process)
         return process
 

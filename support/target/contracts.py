@@ -12,11 +12,12 @@ SUPPORT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Contract:
-    """The programs that a system consists of (the first one is judged) and what it may lack."""
+    """The programs that a system consists of (the first one is judged), what it may lack, and what of that is read in its database."""
 
     system: str
     programs: tuple[str, ...]
     capabilities: tuple[str, ...]
+    in_database: tuple[str, ...] = ()
 
     @property
     def main(self) -> str:
@@ -30,5 +31,5 @@ def contracts() -> dict[str, Contract]:
     for path in sorted(SUPPORT.glob("systems/*/contract/contract.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         system = path.parents[1].name
-        found[system] = Contract(system, tuple(data["programs"]), tuple(data["capabilities"]))
+        found[system] = Contract(system, tuple(data["programs"]), tuple(data["capabilities"]), tuple(data["in_database"]))
     return found

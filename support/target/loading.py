@@ -35,6 +35,13 @@ def reference_file(system: str) -> Path:
     return SUPPORT / "references" / system / "target.toml"
 
 
+def is_reference(system: str, part: SystemTarget) -> bool:
+    """Whether what is judged is our own implementation (whatever its environment is)."""
+    main = contracts()[system].main
+    reference = _read(reference_file(system), borrow=False)[system][main]
+    return part.program(main).command == tuple(reference["command"])
+
+
 def _references() -> dict[str, Any]:
     data: dict[str, Any] = {"name": "reference"}
     for system in contracts():
@@ -89,6 +96,8 @@ def _apply_options(data: dict[str, Any], settings: Settings) -> str:
         streams["orchestrator"] = {way: _words(value, "streams_command") if way == "command" else value}
     if settings.streams_worker_command:
         streams["worker"] = {"command": _words(settings.streams_worker_command, "streams_worker_command")}
+    if settings.streams_suite_listen:
+        streams["suite_listen"] = settings.streams_suite_listen
     if settings.streams_database:
         streams["database"] = settings.streams_database.get_secret_value()
     if settings.streams_variant:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Fault = Literal["kill", "stop", "freeze", "link", "restart"]
+Fault = Literal["link"]  # all that can be done to a program that somebody else started
 
 
 class Program(BaseModel):
@@ -47,6 +47,13 @@ class SystemTarget(BaseModel):
     suite_listen: str | None = Field(None, pattern=r"^[^:]+:\d{1,5}$")
     database: str | None = Field(None, repr=False)  # holds a password
     allow: frozenset[Fault] = frozenset()
+
+    @field_validator("suite_listen")
+    @classmethod
+    def _is_reached(cls, listen: str | None) -> str | None:
+        if listen and listen.startswith("0.0.0.0:"):
+            raise ValueError("say the address of this machine under which the system reaches it, not 0.0.0.0")
+        return listen
 
     @property
     def programs(self) -> dict[str, Program]:

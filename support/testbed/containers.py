@@ -14,7 +14,7 @@ from support.observer.process import ObserverProcess
 from support.outcomes import BadInput
 from support.testbed.container import ContainerNode
 from support.testbed.engine import available, start_ryuk, sweep
-from support.testbed.interface import HOST, Link, Node, NodeSpec, Testbed
+from support.testbed.interface import HOST, OUTSIDE, Address, Link, Node, NodeSpec, Testbed
 from support.testbed.links import RelayLink
 from support.testbed.network import Network
 from support.testbed.processes import LOOPBACK, Processes
@@ -50,17 +50,19 @@ class Containers(Testbed):
         self._owned.append((os.getpid(), node))
         return node
 
-    def link(self, viewer: str | Node, node: Node, port: str, beside: Link | None = None) -> Link:
+    def link(self, viewer: str | Node, node: Node | Address, port: str, beside: Link | None = None) -> Link:
         link = RelayLink(self._relay(), viewer, node, port, self.listen_addresses(), self.host_address, beside)
         self._owned.append((os.getpid(), link))
         return link
 
     def host_address(self, seen_from: str | Node = HOST) -> str:
-        """The gateway for containers; everything else is on the host itself."""
+        """The gateway for containers; everything else is on the host itself, or outside."""
+        if seen_from == OUTSIDE:
+            return self.outside or LOOPBACK
         return self._network.gateway if isinstance(seen_from, ContainerNode) else LOOPBACK
 
     def listen_addresses(self) -> list[str]:
-        return [LOOPBACK, self._network.gateway]
+        return list(dict.fromkeys([LOOPBACK, self._network.gateway, self.outside or LOOPBACK]))
 
     def close(self) -> None:
         """Remove what this process made; in the process that made the testbed, also the network."""

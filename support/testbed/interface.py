@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-HOST = "host"  # the viewer "this machine": behave, observers, relays
+HOST = "host"        # the viewer "this machine": behave, observers, relays
+OUTSIDE = "outside"  # the viewer "whatever runs already, wherever it does": a program that the testbed has not started
 
 
 @dataclass(frozen=True)
@@ -186,14 +187,16 @@ class Testbed(ABC):
     name: str
     reason: str                     # why this one was chosen, for the first line of a run
     capabilities: frozenset[str]    # of "start", "kill", "stop", "restart", "freeze", "signal", "run", "link"
+    outside: str | None = None      # the address under which OUTSIDE reaches this machine, where anything runs there
 
     @abstractmethod
     def node(self, spec: NodeSpec) -> Node:
         """Lay out a node (directories, ports, addresses known) without starting it."""
 
     @abstractmethod
-    def link(self, viewer: str | Node, node: Node, port: str, beside: Link | None = None) -> Link:
-        """Open a link for ``viewer`` (a node, its name or HOST) to ``port`` of ``node``, which need not run yet.
+    def link(self, viewer: str | Node, node: Node | Address, port: str, beside: Link | None = None) -> Link:
+        """Open a link for ``viewer`` (a node, its name or HOST) to ``port`` of ``node``, which need not run yet, or to the
+        address of a program that runs outside (``port`` is then only a name).
 
         ``beside`` another link to the same port it shares that one's address, for nodes that advertise a single address to everybody: what comes
         from the viewer's ``source`` takes this link, everything else the other one. ``viewer`` must be a node then. REFUSE is a RESET on such links.

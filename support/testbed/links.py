@@ -13,15 +13,15 @@ class RelayLink(Link):
     """A link on a port of this machine. ``host_for`` says under which address a viewer reaches this machine."""
 
     def __init__(
-        self, relay: ObserverProcess, viewer: str | Node, node: Node, port: str, listen: Sequence[str],
+        self, relay: ObserverProcess, viewer: str | Node, node: Node | Address, port: str, listen: Sequence[str],
         host_for: Callable[[str | Node], str], beside: Link | None = None,
     ) -> None:
         self._relay = relay
         self._host_for = host_for
         self._beside = beside
         self._port = reserve()
-        self.name = f"{viewer if isinstance(viewer, str) else viewer.name}-{node.name}-{port}-{self._port.number}"  # a viewer may have several
-        target = node.address(port)
+        name, target = (str(node), node) if isinstance(node, Address) else (node.name, node.address(port))
+        self.name = f"{viewer if isinstance(viewer, str) else viewer.name}-{name}-{port}-{self._port.number}"  # a viewer may have several
         if beside is None:
             relay.call("link.open", name=self.name, listen=list(listen), target_host=target.host, target_port=target.port, port=self._port.number)
         else:

@@ -21,7 +21,7 @@ import psutil
 
 from support.observer.process import ObserverProcess
 from support.outcomes import BadInput
-from support.testbed.interface import HOST, Address, Completed, Link, Node, NodeSpec, Testbed
+from support.testbed.interface import HOST, OUTSIDE, Address, Completed, Link, Node, NodeSpec, Testbed
 from support.testbed.links import RelayLink
 from support.testbed.ports import ReservedPort, reserve
 from support.testbed.procfs import descendants, labelled, running, send, status
@@ -55,16 +55,16 @@ class Processes(Testbed):
         self._owned.append((os.getpid(), node))
         return node
 
-    def link(self, viewer: str | Node, node: Node, port: str, beside: Link | None = None) -> Link:
+    def link(self, viewer: str | Node, node: Node | Address, port: str, beside: Link | None = None) -> Link:
         link = RelayLink(self._relay(), viewer, node, port, self.listen_addresses(), self.host_address, beside)
         self._owned.append((os.getpid(), link))
         return link
 
     def host_address(self, seen_from: str | Node = HOST) -> str:
-        return LOOPBACK
+        return self.outside or LOOPBACK if seen_from == OUTSIDE else LOOPBACK
 
     def listen_addresses(self) -> list[str]:
-        return [LOOPBACK]
+        return list(dict.fromkeys([LOOPBACK, self.outside or LOOPBACK]))
 
     def close(self) -> None:
         """Remove the nodes and links that this process made; in the process that made the testbed, also the run's folder."""

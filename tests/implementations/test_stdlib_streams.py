@@ -251,3 +251,10 @@ def test_a_bad_environment_is_one_line_and_exit_code_2(program: str, wrong: dict
     done = subprocess.run([sys.executable, "-m", f"stdlib_streams.{program}"], env=environment, capture_output=True, text=True, timeout=5)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "STREAMS_" in done.stderr and "secret" not in done.stderr
+
+
+def test_a_termination_that_comes_before_anybody_waits_for_it_is_not_lost() -> None:
+    code = "import os; from stdlib_streams.settings import *; block_termination(); os.kill(os.getpid(), 15); await_termination(); print('ended')"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=5)
+    assert (done.returncode, done.stdout) == (0, "ended\n")

@@ -85,6 +85,19 @@ def test_a_row_of_the_log_that_is_committed_late_is_not_missed(scope: OpenScope,
     assert [[row["stream_id"] for row in e["log"]] for e in events] == [[], ["early"], ["late"]]
 
 
+def test_rows_of_the_log_that_change_or_go_are_noticed_once(scope: OpenScope, database: Database, sql: psycopg.Connection[Any]) -> None:
+    scope.call("streams.watch_database", dsn=database.host_dsn, interval=0.02)
+    scope.wait_for("database")
+    for stream in ("s1", "s2", "s3"):
+        sql.execute(LOG, (stream,))
+    scope.wait_for("database", count=2)
+    with sql.transaction():
+        sql.execute("DELETE FROM contract.assignment_log WHERE stream_id = 's2'")
+        sql.execute("UPDATE contract.assignment_log SET trigger = 'manual' WHERE stream_id = 's3'")
+    scope.wait_for("database-same", count=len(scope.events("database-same")) + 5)
+    assert [number for e in scope.events("database") for number in e["rewritten"]] == [2, 3]
+
+
 def test_a_look_is_recorded_and_returned_though_nothing_changed(scope: OpenScope, database: Database) -> None:
     assert scope.call("streams.look") == {"database": None, "api": None}
     scope.call("streams.watch_database", dsn=database.host_dsn, interval=60)

@@ -60,7 +60,13 @@ TABLE = {
         written("t.toml", f'name = "x"\n{STARTED}url = "http://x:1"\n'), ["-D", "target=t.toml"], "exactly one of command, image and url"),
     "target without the judged program": (written("t.toml", 'name = "x"\n[streams]\n'), ["-D", "target=t.toml"], "[streams.orchestrator] is missing"),
     "faults allowed on what the suite starts": (
-        written("t.toml", f'name = "x"\n[streams]\nallow = ["kill"]\n{STARTED}'), ["-D", "target=t.toml"], "are for a system that already runs"),
+        written("t.toml", f'name = "x"\n[streams]\nallow = ["link"]\n{STARTED}'), ["-D", "target=t.toml"], "are for a system that already runs"),
+    "fault that cannot be done to what runs already": (
+        written("t.toml", 'name = "x"\n[streams]\nallow = ["kill"]\n[streams.orchestrator]\nurl = "http://x:1"\n'), ["-D", "target=t.toml"],
+        "streams.allow.0: Input should be 'link'"),
+    "suite that is reached nowhere": (
+        written("t.toml", 'name = "x"\n[streams]\nsuite_listen = "0.0.0.0:7001"\n[streams.orchestrator]\nurl = "http://x:1"\n'),
+        ["-D", "target=t.toml"], "streams.suite_listen: say the address of this machine under which the system reaches it"),
     "unreachable system": (unchanged, [STREAMS, "-D", "streams_url=http://127.0.0.1:1"], "http://127.0.0.1:1 cannot be reached"),
     "program that is not there": (unchanged, [STREAMS, "-D", "streams_command=nosuch --fast"], "there is no program 'nosuch'"),
     "Docker that does not answer": (unchanged, [GOOD, "-D", "testbed=containers"], "-D testbed=containers: "),

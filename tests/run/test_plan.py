@@ -18,6 +18,7 @@ from support.target import Target
 EVERYTHING = frozenset({"start", "kill", "stop", "restart", "freeze", "signal", "run", "link"})
 COMMAND: dict[str, Any] = {"command": ["true"]}
 URL: dict[str, Any] = {"url": "http://127.0.0.1:1"}
+LISTEN: dict[str, Any] = {"suite_listen": "127.0.0.1:7001"}
 
 
 def scenario(line: int, system: str = "streams") -> Any:
@@ -44,10 +45,18 @@ def test_what_everybody_has_is_applicable() -> None:
     ({"restart"}, target(lacks=["restart"]), EVERYTHING, 'the target (mine) lacks "restart"'),
     ({"freeze"}, target(), frozenset({"kill"}), 'this testbed cannot "freeze"'),
     ({"freeze:orchestrator"}, target(), frozenset({"kill"}), 'this testbed cannot "freeze"'),
-    ({"restart"}, target(URL), EVERYTHING, 'the orchestrator runs already, and the target (mine) does not allow "restart" on it'),
-    ({"freeze:orchestrator"}, target(URL), EVERYTHING, 'the orchestrator runs already, and the target (mine) does not allow "freeze" on it'),
-    ({"freeze:orchestrator"}, target(URL, allow=["freeze"]), EVERYTHING, ""),
-    ({"kill"}, target(URL), EVERYTHING, ""),  # of a worker, which the suite starts
+    ({"kill"}, target(URL), EVERYTHING,
+     "the orchestrator runs already, and the target (mine) does not say suite_listen: where it finds the suite's side"),
+    ({"restart"}, target(URL, **LISTEN), EVERYTHING, 'the orchestrator runs already: the suite cannot "restart" it'),
+    ({"freeze:orchestrator"}, target(URL, **LISTEN), EVERYTHING, 'the orchestrator runs already: the suite cannot "freeze" it'),
+    ({"link:orchestrator"}, target(URL, **LISTEN), EVERYTHING, 'the orchestrator runs already, and the target (mine) does not allow "link" on it'),
+    ({"link:orchestrator"}, target(URL, allow=["link"], **LISTEN), EVERYTHING, ""),
+    ({"views"}, target(URL, **LISTEN), EVERYTHING, 'the orchestrator runs already, and the target (mine) gives no database to see "views" in'),
+    ({"views"}, target(URL, database="postgresql://h/d", **LISTEN), EVERYTHING, ""),
+    ({"link"}, target({"url": "https://h"}, **LISTEN), EVERYTHING, "the orchestrator is reached by https: its certificate does not hold on a link"),
+    ({"start:orchestrator", "kill:worker"}, target(URL, worker=COMMAND, **LISTEN), EVERYTHING, ""),  # of a worker, which the suite starts
+    ({"start:worker"}, target(URL, worker=COMMAND, **LISTEN), frozenset({"link"}), 'this testbed cannot "start"'),
+    ({"start:worker"}, target(URL, worker=URL, **LISTEN), EVERYTHING, 'the worker runs already: the suite cannot "start" it'),
     ({"kill"}, Target(name="mine"), EVERYTHING, "the target (mine) has no streams system"),
 ])
 def test_obstacles(needed: set[str], judged: Target, testbed: frozenset[str], expected: str) -> None:

@@ -7,6 +7,7 @@ import socket
 from typing import Any
 from xml.etree import ElementTree
 
+from tests.reference.surroundings import free_port
 from tests.run.conftest import Toy
 
 
@@ -162,11 +163,15 @@ def test_promises_are_not_appended_twice_or_elsewhere(toy: Toy) -> None:
 def test_a_running_system_and_what_may_be_done_to_it(toy: Toy) -> None:
     with socket.create_server(("127.0.0.1", 0)) as system:
         url = f"http://127.0.0.1:{system.getsockname()[1]}"
-        (toy.directory / "t.toml").write_text(f'name = "mine"\n[streams]\nlacks = ["views"]\n[streams.orchestrator]\nurl = "{url}"\n')
+        listen = f'suite_listen = "127.0.0.1:{free_port()}"\n'
+        (toy.directory / "t.toml").write_text(f'name = "mine"\n[streams]\n{listen}lacks = ["views"]\n[streams.orchestrator]\nurl = "{url}"\n')
         refused = toy.quickly("--tags=@S1", "--dry-run", "-D", "target=t.toml").stdout
         assert 'not applicable: the target (mine) lacks "views"' in refused
-        assert 'not applicable: the orchestrator runs already, and the target (mine) does not allow "freeze" on it' in refused
-        assert 'not applicable: the orchestrator runs already, and the target (mine) does not allow "restart" on it' in refused
-        (toy.directory / "t.toml").write_text(f'name = "mine"\n[streams]\nallow = ["freeze", "restart"]\n[streams.orchestrator]\nurl = "{url}"\n')
+        assert 'not applicable: the orchestrator runs already, and the target (mine) does not allow "link" on it' in refused
+        assert 'not applicable: the orchestrator runs already: the suite cannot "restart" it' in refused
+        assert "faults   orchestrator (runs already; allowed: no fault): none" in refused
+        (toy.directory / "t.toml").write_text(f'name = "mine"\n[streams]\n{listen}allow = ["link"]\n[streams.orchestrator]\nurl = "{url}"\n')
         allowed = toy.quickly("--tags=@S1", "--dry-run", "-D", "target=t.toml").stdout
-        assert "0 not applicable" in allowed
+        assert "2 not applicable" in allowed  # views, without a database; restart
+        assert "running  mine: 2 scenarios, one after another, each with streams and instances of its own" in allowed
+        assert "faults   orchestrator (runs already; allowed: link): link in 1 of them" in allowed

@@ -68,6 +68,11 @@ def test_a_running_system_is_named_without_credentials() -> None:
     assert load_target(load_settings({"streams_url": "http://user:s3cret@staging:8080/api"})).name == "staging:8080"
 
 
+def test_a_running_system_without_a_file() -> None:
+    target = load_target(load_settings({"streams_url": "http://staging:8080", "streams_suite_listen": "10.0.0.5:7001"}))
+    assert (target.system("streams").suite_listen, target.system("streams").program("orchestrator").url) == ("10.0.0.5:7001", "http://staging:8080")
+
+
 def test_a_variant_reaches_both_programs_and_is_named() -> None:
     target = load_target(load_settings({"streams_variant": "two-deaths-as-one"}))
     assert target.name == "reference, variant two-deaths-as-one"

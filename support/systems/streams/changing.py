@@ -76,6 +76,7 @@ class ChangingFleet:
             gone = (streams.names[first:] + streams.names[:first])[:several]
             self._record(change, f"{len(gone)} streams")
             streams.remove(gone)
+        self.streams.scene.segment.record("change-made", workers=sorted(streams.workers), streams=len(streams.names))
 
     def _record(self, change: Change, subject: str) -> None:
         self.streams.scene.segment.record(self._event, kind=change.kind, number=change.number, subject=subject)

@@ -15,11 +15,11 @@ from support.evidence.verdict import Verdict
 from support.evidence.wording import sentence
 from support.faults.kinds import CutOff, Killed
 from support.faults.ledger import Fault, Injected, Subject
-from support.outcomes import BadInput, CouldNotJudge, Outcome
+from support.outcomes import BadInput, CouldNotJudge
 from support.scene.scene import Scene
+from support.systems.streams import promised
 from support.systems.streams.changing import ChangingFleet
 from support.systems.streams.checks import NothingMoves, Queued, Settled
-from support.systems.streams.checks.promises import ALWAYS, FROM_THE_LOG, SETTLED, SecondRebalanceMovesNothing
 from support.systems.streams.fleet import SimulatedWorker, Worker
 from support.systems.streams.orchestrator import Orchestrator
 from support.systems.streams.roles import Role, parse_role
@@ -57,7 +57,7 @@ class Streams:
         self.stimulus = Stimulus(time.monotonic_ns())
         self.names: list[str] = []  # the streams of the catalogue
         self._orchestrator: Orchestrator | None = None
-        self._serving = False
+        self.serving = False
         self._named = 0
 
     # --- the catalogue ---
@@ -65,8 +65,8 @@ class Streams:
     def publish(self, streams: Sequence[str]) -> None:
         """Let the catalogue be exactly these streams, and wait for the system's acknowledgement if it runs."""
         self.names = list(streams)
-        self.observe("streams.set_catalogue", streams=self.names)
-        if self._serving:
+        self.starter.set_catalogue(self.names)
+        if self.serving:
             self._acknowledge(self.orchestrator)
 
     def grow_to(self, streams: int) -> None:
@@ -81,7 +81,7 @@ class Streams:
         return f"s{self._named:03d}"
 
     def _acknowledge(self, orchestrator: Orchestrator) -> None:
-        version = orchestrator.refresh_catalogue()
+        version = self.starter.acknowledge(orchestrator, self.names)
         self.scene.segment.record("change-acknowledged", version=version)
 
     # --- the orchestrator ---
@@ -96,12 +96,12 @@ class Streams:
 
     def serve(self) -> None:
         """Wait until the orchestrator serves and has the catalogue; from then on its state is recorded."""
-        if not self._serving:
+        if not self.serving:
             with self.scene.spending("services"):
                 self.orchestrator.wait_ready()
             self._acknowledge(self.orchestrator)
             self.starter.watch(self.orchestrator)
-            self._serving = True
+            self.serving = True
 
     def restart_orchestrator(self) -> None:
         """Start it again after it was killed, with the same database."""
@@ -121,6 +121,9 @@ class Streams:
         self.enlist(room, simulated=simulated)
         self.serve()
         self.settle()
+        if room and self.starter.has("rebalance"):  # what it still had in mind must not be taken for a consequence of what follows
+            self.orchestrator.rebalance()
+            self.settle()
 
     def join(self, room: dict[str, int], *, simulated: bool = False) -> None:
         """New workers join: a stimulus."""
@@ -282,39 +285,10 @@ class Streams:
         return self.scene.judge(NothingMoves(since, until))
 
     def judge_promises(self) -> list[Verdict]:
-        """Every promise, on the whole history: the always ones, then - once it settled - those of a fleet at rest."""
-        if self._orchestrator is None:
-            raise CouldNotJudge("the system was never started: there is nothing to hold it to")
-        scene = self.scene
-        checks: list[Check] = [promise() for promise in (*ALWAYS, *self._from_the_log())]
-        broken = any(check.judge(scene.history()).outcome is Outcome.VIOLATED for check in checks)
-        if not broken:  # else there is nothing to wait for
-            since = time.monotonic_ns()
-            self.look()
-            settled = scene.observe(Settled(since, SETTLES_WITHIN))
-            checks += [promise() for promise in SETTLED]
-            if settled.met and self.starter.has("rebalance"):
-                checks.append(self._rebalance_twice())
-        history = scene.history()
-        return [scene.keep(check, check.judge(history, final=True)) for check in checks]
+        return promised.judge_promises(self, SETTLES_WITHIN)
 
     def judge_quietly(self) -> None:
-        """The always promises, as evidence, for a scenario that failed before its last step."""
-        if self._orchestrator is not None:
-            history = self.scene.history()
-            for promise in (*ALWAYS, *self._from_the_log()):
-                self.scene.keep(promise(), promise().judge(history, final=True))
-
-    def _from_the_log(self) -> list[type[Any]]:
-        return list(FROM_THE_LOG) if self.starter.has("views") else []
-
-    def _rebalance_twice(self) -> SecondRebalanceMovesNothing:
-        self.orchestrator.rebalance()
-        self.look()
-        since = time.monotonic_ns()
-        answer = self.orchestrator.rebalance()
-        self.look()
-        return SecondRebalanceMovesNothing(since, [answer])
+        promised.judge_quietly(self)
 
     def logs(self) -> dict[str, str]:
         """Node → what it wrote, secrets scrubbed."""

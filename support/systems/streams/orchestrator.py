@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from support.testbed.interface import HOST, Address, Node
 
 ANSWERS_WITHIN = 30.0  # seconds for one call of ours
 READY_WITHIN = 30.0    # seconds from the start to the first healthy answer
+KNOWN_WITHIN = 30.0    # seconds for a system that reads the catalogue at times of its own
 
 
 class Orchestrator:
@@ -26,7 +28,11 @@ class Orchestrator:
     def port(self) -> Address:
         """Where the suite reaches it directly."""
         url = httpx.URL(self.url)
-        return Address(url.host, url.port or 80)
+        return Address(url.host, url.port or (443 if url.scheme == "https" else 80))
+
+    def url_over(self, address: Address) -> str:
+        """Its base URL by way of a link that is reached at ``address``."""
+        return str(httpx.URL(self.url).copy_with(host=address.host, port=address.port)).rstrip("/")
 
     def wait_ready(self, within: float = READY_WITHIN) -> None:
         """Until it says that it can serve. Raises CouldNotJudge with its last words otherwise."""
@@ -49,21 +55,42 @@ class Orchestrator:
 
     def refresh_catalogue(self) -> int:
         """The version of the catalogue that it acknowledges to have."""
-        return int(self._post("/catalogue/refresh")["version"])
+        return int(self._ask("POST", "/catalogue/refresh").json()["version"])
+
+    def state(self) -> dict[str, Any]:
+        """What it says about itself."""
+        found: dict[str, Any] = self._ask("GET", "/state").json()
+        return found
+
+    def wait_known(self, streams: Iterable[str], within: float = KNOWN_WITHIN) -> int:
+        """Until it knows exactly these streams, without being asked to; the version of its catalogue."""
+        wanted = set(streams)
+        state: dict[str, Any] = {}
+
+        def known() -> bool:
+            state.update(self.state())
+            return {a["stream_id"] for a in state["assignments"]} | set(state["unassigned"]) == wanted
+
+        if not until(known, within=within, every=0.1):
+            raise CouldNotJudge(f"the orchestrator did not take over the catalogue within {within:g} s")
+        return int(state["catalogue_version"])
+
+    def dismiss(self, instance: str) -> None:
+        """Have it forget an instance, which may be gone already."""
+        self._ask("DELETE", f"/instances/{instance}", expected=(httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND))
 
     def rebalance(self) -> int:
         """How many moves it says that the rebalance made."""
-        return int(self._post("/rebalance")["moves"])
+        return int(self._ask("POST", "/rebalance").json()["moves"])
 
-    def _post(self, path: str) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, expected: tuple[int, ...] = (httpx.codes.OK,)) -> httpx.Response:
         try:
-            answer = self._client.post(path)
+            answer = self._client.request(method, path)
         except httpx.HTTPError as error:
-            raise CouldNotJudge(f"POST {path} was not answered: {type(error).__name__}: {error}") from error
-        if answer.status_code != httpx.codes.OK:
-            raise CouldNotJudge(f"POST {path} was answered {answer.status_code}: {answer.text[:200]}")
-        body: dict[str, Any] = answer.json()
-        return body
+            raise CouldNotJudge(f"{method} {path} was not answered: {type(error).__name__}: {error}") from error
+        if answer.status_code not in expected:
+            raise CouldNotJudge(f"{method} {path} was answered {answer.status_code}: {answer.text[:200]}")
+        return answer
 
     def address_for(self, viewer: str | Node = HOST) -> str:
         """Its base URL for one viewer, past all links."""

@@ -187,12 +187,16 @@ class LogRow:
     seen: int
 
 
-def assignment_log(history: History) -> list[LogRow]:
-    rows = [
-        LogRow(r["seq"], r["stream_id"], r["from_instance"], r["to_instance"], r["trigger"], r["trigger_id"], e.t)
-        for e in history.of("database") for r in e["log"]
+def rows_of(event: Event) -> list[LogRow]:
+    """The rows of the log that a ``database`` event was the first to show."""
+    return [
+        LogRow(r["seq"], r["stream_id"], r["from_instance"], r["to_instance"], r["trigger"], r["trigger_id"], event.t)
+        for r in event["log"]
     ]
-    return sorted(rows, key=lambda r: r.seq)
+
+
+def assignment_log(history: History) -> list[LogRow]:
+    return sorted((row for event in history.of("database") for row in rows_of(event)), key=lambda row: row.seq)
 
 
 @dataclass(frozen=True)

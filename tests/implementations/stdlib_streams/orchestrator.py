@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from .client import CallFailed, call
 from .fleet import Fleet, Timing
 from .server import Refusal, Reply, Request, Route, Server, invalid, stream_ids, whole_number
-from .settings import BASE_URL, ID, URL, Settings, log, set_up_logging
+from .settings import BASE_URL, ID, URL, Settings, await_termination, block_termination, log, set_up_logging
 from .state import Instance, NotActive
 from .store import Store, StoreUnavailable
 
@@ -200,15 +199,14 @@ def _database_url(settings: Settings) -> str:
 
 
 def main() -> None:
+    block_termination()
     orchestrator = Orchestrator(Settings())
     set_up_logging()
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     server = Server(orchestrator.listen, orchestrator.routes())
     for loop in (server.serve_forever, orchestrator.fleet.watch, orchestrator.check_for_ever, orchestrator.ask_for_ever):
         threading.Thread(target=loop, daemon=True).start()
     log.info("serving", extra={"data": {"listen": "{}:{}".format(*orchestrator.listen)}})
-    ended.wait()
+    await_termination()
     server.shutdown()
     log.info("ended")
 

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -83,3 +84,13 @@ class Settings:
     def _refuse(self, name: str, why: str) -> NoReturn:
         print(f"{name} {why}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def block_termination() -> None:
+    """Before the first thread starts, so that all inherit it: SIGTERM then waits for ``await_termination``."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def await_termination() -> None:
+    """Not a handler that sets an event: a signal that arrives just before the main thread blocks in ``wait`` would never wake it."""
+    signal.sigwait({signal.SIGTERM})

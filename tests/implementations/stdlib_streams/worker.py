@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import threading
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from time import monotonic
 from .client import UNREACHABLE, CallFailed, call, open_connection, path
 from .reader import Reader
 from .server import Refusal, Reply, Request, Route, Server, invalid, stream_ids, whole_number
-from .settings import ID, URL, Settings, log, set_up_logging
+from .settings import ID, URL, Settings, await_termination, block_termination, log, set_up_logging
 
 RETRY_SECONDS = 0.25
 STOP_SECONDS = 6.0  # for the source to acknowledge, when the program ends
@@ -221,14 +220,13 @@ def _wanted(streams: object) -> dict[str, str]:
 
 
 def main() -> None:
+    block_termination()
     worker = Worker(Settings())
     set_up_logging()
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     server = Server(worker.listen, worker.routes())
     for loop in (server.serve_forever, worker.membership.stay, worker.membership.beat):
         threading.Thread(target=loop, daemon=True).start()
-    ended.wait()
+    await_termination()
     worker.streams.end(STOP_SECONDS)
     worker.membership.leave()
     log.info("ended")

@@ -13,6 +13,7 @@ class Story:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self._seq = 0
+        self._blind = (0.0, 0.0)
 
     def at(self, seconds: float, what: str, **data: Any) -> Story:
         self.events.append(Event(round(seconds * SECOND), "test", what, data))
@@ -56,7 +57,17 @@ class Story:
         return self
 
     def until(self, seconds: float) -> Story:
+        """The observers went on looking until then, and nothing had changed."""
+        for by in {event.what for event in self.events} & {"database", "api"}:
+            self.at(seconds, f"{by}-same", asked=round(seconds * SECOND))
         return self.at(seconds, "tick", slip=0)
 
+    def blind(self, start: float, end: float) -> Story:
+        """The observer gave no sign of life between these moments."""
+        self._blind = (start, end)
+        return self
+
     def told(self) -> History:
-        return History(self.events)
+        start, end = self._blind
+        seconds = range(round(max((event.t for event in self.events), default=0) / SECOND))
+        return History([*self.events, *(Event(s * SECOND, "test", "tick", {"slip": 0}) for s in seconds if not start < s < end)])

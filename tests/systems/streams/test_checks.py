@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.evidence.check import check_from_dict
+from support.evidence.check import Check, check_from_dict
 from support.evidence.history import SECOND
 from support.outcomes import Outcome
 from support.systems.streams.checks import Balanced, Hold, MovesExactly, NothingMoves, Queued, ReadOnce, Reads, TakenOver
@@ -135,3 +135,42 @@ def test_a_check_survives_being_stored() -> None:
 def test_a_stream_that_left_the_catalogue_has_not_moved() -> None:
     story = killed_b().catalogue(12, 2, ["s2", "s3"]).state(15, ROOM, {"s2": "B", "s3": "A"}, [("s1", "B", None, "t1")])
     assert NothingMoves(10 * SECOND, 25 * SECOND).judge(story.until(26).told()).met
+
+
+def test_what_a_blind_observer_did_not_see_is_not_held_against_the_system() -> None:
+    story = killed_b().until(71)
+    assert TakenOver(LOST, 10 * SECOND, 60).judge(story.told()).outcome is Outcome.VIOLATED
+    assert TakenOver(LOST, 10 * SECOND, 60).judge(story.blind(20, 30).told()).outcome is Outcome.COULD_NOT_JUDGE
+
+
+def test_a_record_that_ends_before_the_deadline_proves_nothing() -> None:
+    assert TakenOver(LOST, 10 * SECOND, 60).judge(killed_b().until(30).told(), final=True).outcome is Outcome.COULD_NOT_JUDGE
+
+
+def test_a_state_that_nobody_saw_is_not_judged() -> None:
+    story = Story().until(71)
+    for check in (Balanced(0, 60, gap=20), Queued(3, 0, 60)):
+        assert check.judge(story.told()).outcome is Outcome.COULD_NOT_JUDGE
+    assert NothingMoves(10 * SECOND, 25 * SECOND).judge(story.told(), final=True).outcome is Outcome.COULD_NOT_JUDGE
+
+
+def test_owners_that_change_and_change_back_have_changed() -> None:
+    story = killed_b().state(15, ROOM, {"s1": "A", "s2": "B", "s3": "A"}, by="api").state(16, ROOM, {"s1": "B", "s2": "B", "s3": "A"}, by="api")
+    assert NothingMoves(10 * SECOND, 25 * SECOND).judge(story.until(26).told()).outcome is Outcome.VIOLATED
+
+
+def test_a_move_in_two_rows_counts_once() -> None:
+    story = killed_b().state(12, ROOM, {"s1": "A", "s2": "B", "s3": "A"}, [("s1", "B", None, "t1"), ("s1", None, "A", "t1")])
+    assert MovesExactly(1, "B", "A", 10 * SECOND, 60).judge(story.reads("A", "s1", since=12).until(13).told()).met
+
+
+def test_one_that_had_no_stream_loses_none() -> None:
+    assert TakenOver({}, 10 * SECOND, 60).judge(killed_b().until(12).told()).outcome is Outcome.COULD_NOT_JUDGE
+
+
+@pytest.mark.parametrize("check", [NothingMoves(10 * SECOND, 25 * SECOND), TakenOver(LOST, 10 * SECOND, 60), ReadOnce(10 * SECOND, 60)])
+def test_a_verdict_is_the_same_from_what_was_known_when_it_was_given(check: Check) -> None:
+    history = killed_b().until(80.5).told()
+    verdict = check.judge(history)
+    assert verdict.window is not None
+    assert check.judge(history.between(0, verdict.window.end), final=True) == verdict

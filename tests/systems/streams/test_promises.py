@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from support.evidence.history import SECOND
 from support.outcomes import Outcome
+from support.systems.streams.checks.log import FewestMoves, LogTellsEveryChange, SecondRebalanceMovesNothing
 from support.systems.streams.checks.promises import (
     CountersEqualRows,
-    FewestMoves,
+    NearShare,
     NothingLost,
     OneOwner,
     OneReader,
     QueuedOnlyWhenFull,
     ReadByOwner,
-    SecondRebalanceMovesNothing,
     Settled,
     WithinCapacity,
 )
@@ -158,3 +158,93 @@ def test_settled_names_what_is_missing() -> None:
     verdict = Settled(0, 60, ["A", "B", "C"]).judge(good().told())
     assert verdict.open
     assert '"C" is not registered' in verdict.seen
+
+
+def test_a_move_in_two_rows_is_a_move() -> None:
+    rows = [("s1", "A", None, "t"), ("s2", "B", None, "t"), ("s1", None, "B", "t"), ("s2", None, "A", "t")]
+    story = good().state(2, ROOM, {"s1": "B", "s2": "A"}, rows)
+    assert FewestMoves().judge(story.told()).outcome is Outcome.VIOLATED
+    assert SecondRebalanceMovesNothing(SECOND, [0]).judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_rows_that_change_nothing_are_no_moves() -> None:
+    rows = [("s1", "A", "A", "t"), ("s2", "B", None, "t"), ("s2", None, None, "t"), ("s2", None, "B", "t")]
+    story = good().state(2, ROOM, {"s1": "A", "s2": "B"}, rows)
+    assert FewestMoves().judge(story.told()).met
+    assert SecondRebalanceMovesNothing(SECOND, [0]).judge(story.told()).met
+    assert LogTellsEveryChange().judge(story.told()).met
+
+
+def test_a_stream_that_is_queued_while_its_owner_lives_was_taken_away() -> None:
+    story = good().state(2, ROOM, {"s1": None, "s2": "B"}, [("s1", "A", None, "t1")])
+    assert FewestMoves().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_what_was_queued_is_not_moved_by_the_later_occasion_that_places_it() -> None:
+    story = Story().catalogue(0, 1, ["s1", "s2", "s3"]).state(1, {"A": 3}, dict.fromkeys(["s1", "s2", "s3"], "A"))
+    story.state(2, {"A": 2}, {"s1": "A", "s2": "A", "s3": None}, [("s3", "A", None, "t1")])
+    story.state(3, {"A": 2, "B": 1}, {"s1": "A", "s2": "A", "s3": "B"}, [("s3", None, "B", "t2")])
+    assert FewestMoves().judge(story.told()).met
+
+
+def test_moves_that_a_death_made_needless_had_been_needed() -> None:
+    streams = [f"s{i}" for i in range(12)]
+    story = Story().catalogue(0, 1, streams)
+    owners: dict[str, str | None] = {s: "A" if i < 6 else "B" for i, s in enumerate(streams)}
+    story.state(1, {"A": 20, "B": 20}, owners)
+    story.state(2, {"A": 20, "B": 20, "C": 20}, owners | {"s0": "C"}, [("s0", "A", "C", "t1")])
+    story.state(3, {"A": 20, "B": 20, "C": 20}, owners | {"s0": "C", "s1": "C"}, [("s1", "A", "C", "t1")])
+    after = {s: "A" if o == "B" else o for s, o in (owners | {"s0": "C", "s1": "C"}).items()}
+    after |= {"s2": "C", "s6": "C", "s7": "C", "s8": "C"}
+    rows = [(s, "B", str(after[s]), "t2") for s in streams[6:]] + [("s2", "A", "C", "t1")]
+    story.state(4, {"A": 20, "C": 20}, after, rows)
+    assert FewestMoves().judge(story.told()).met
+
+
+def test_a_change_of_owner_without_a_row() -> None:
+    assert LogTellsEveryChange().judge(good().state(2, ROOM, {"s1": "B", "s2": "B"}).told()).outcome is Outcome.VIOLATED
+
+
+def test_a_log_that_ends_with_another_owner() -> None:
+    story = good().state(2, ROOM, {"s1": "A", "s2": "B"}, [("s1", "A", "B", "t")])
+    assert LogTellsEveryChange().judge(story.told()).met, "while a move runs the views may show either owner"
+    assert CountersEqualRows().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_a_row_that_hides_where_the_stream_came_from() -> None:
+    story = good().state(2, ROOM, {"s1": "B", "s2": "B"}, [("s1", None, "B", "t")])
+    assert LogTellsEveryChange().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_a_stream_that_left_the_catalogue_and_came_back_comes_from_nobody() -> None:
+    story = good().state(2, ROOM, {"s2": "B"}).state(3, ROOM, {"s1": "B", "s2": "B"}, [("s1", None, "B", "t")])
+    assert LogTellsEveryChange().judge(story.told()).met
+
+
+def test_far_from_its_share() -> None:
+    room = {"A": 20, "B": 20}
+    owners: dict[str, str | None] = {f"s{i}": "A" if i < 10 else "B" for i in range(20)}
+    assert NearShare().judge(Story().state(1, room, owners).told()).met
+    assert NearShare().judge(Story().state(1, room, owners | {"s10": "A", "s11": "A"}).told()).met, "2 streams, 20 points"
+    assert NearShare().judge(Story().state(1, room, owners | {"s10": "A", "s11": "A", "s12": "A"}).told()).outcome is Outcome.VIOLATED
+
+
+def test_a_gap_of_more_than_20_points_between_large_ones() -> None:
+    owners: dict[str, str | None] = {f"s{i}": "A" if i < 4 else "B" for i in range(23)}
+    assert NearShare().judge(Story().state(1, {"A": 10, "B": 100}, owners).told()).outcome is Outcome.VIOLATED
+    assert NearShare().judge(Story().state(1, {"A": 10, "B": 100}, owners | {"s23": "B"}).told()).met
+
+
+def test_no_breach_seen_by_a_blind_observer_is_no_promise_kept() -> None:
+    story = good().until(10)
+    assert OneOwner().judge(story.told()).met
+    assert OneOwner().judge(story.blind(3, 7).told()).outcome is Outcome.COULD_NOT_JUDGE
+
+
+def test_a_queued_stream_that_is_still_read() -> None:
+    assert ReadByOwner().judge(good().state(2, ROOM, {"s1": "A", "s2": None}).told()).outcome is Outcome.VIOLATED
+
+
+def test_a_log_that_was_rewritten() -> None:
+    story = good().at(2, "database", asked=2 * SECOND, instances=[], assignments=[], log=[], rewritten=[3])
+    assert LogTellsEveryChange().judge(story.told()).outcome is Outcome.VIOLATED

@@ -91,3 +91,18 @@ def test_the_balance_is_judged_after_each_change(distances: tuple[int, ...], out
     verdict = check.judge(sequence(*distances).told(), final=True)
     assert (verdict.outcome, verdict.value) == (outcome, value)
     assert check_from_dict(check.to_dict()) == check
+
+
+def test_a_state_of_another_fleet_says_nothing_of_the_balance() -> None:
+    story = sequence(0, 0, 0, 0).at(1.2, "change-made", workers=["A", "B", "C"], streams=20)
+    verdict = WithinShareAfterEach(2, 60, 0).judge(story.told(), final=True)
+    assert verdict.outcome is Outcome.VIOLATED
+    assert "after change 2" in verdict.seen
+
+
+def test_a_sequence_without_any_state_could_not_be_judged() -> None:
+    story = Story()
+    for number, kind in enumerate(("join", "leave", "add", "remove")):
+        story.at(number, "change", kind=kind, number=0, subject="x")
+    story.at(4, "changes-ended", kind="end", subject="")
+    assert WithinShareAfterEach(2, 60, 0).judge(story.told(), final=True).outcome is Outcome.COULD_NOT_JUDGE

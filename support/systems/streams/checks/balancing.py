@@ -11,8 +11,9 @@ from support.evidence.history import SECOND, History
 from support.evidence.verdict import Verdict, Window
 from support.outcomes import Outcome
 from support.systems.streams.balance import largest_deviation, load_gap, shares
-from support.systems.streams.checks.common import QUIET, all_read, decide
-from support.systems.streams.timeline import Snapshot, assignment_log, catalogues, readers_now, readings, state
+from support.systems.streams.checks.common import QUIET, all_read, decide, unless_blind
+from support.systems.streams.moves import moves
+from support.systems.streams.timeline import Snapshot, assignment_log, catalogues, readers_now, readings, snapshots, state
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,10 @@ class NothingMoves(Check):
     since: int
     until: int
 
+    @unless_blind(Outcome.MET)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         before: dict[str, str] = {}
-        moved: dict[str, str] = {}
+        moved = self._changes_of_owner(history)
         for reading in readings(history):
             if reading.start > self.since and before.get(reading.stream, reading.reader) != reading.reader:
                 moved[reading.stream] = f'{reading.stream} is read by "{reading.reader}" instead of "{before[reading.stream]}"'
@@ -34,7 +36,8 @@ class NothingMoves(Check):
             if row.seen > self.since and row.source and row.source != row.target and row.stream in wanted:
                 moved.setdefault(row.stream, f"{row.stream} was reassigned from {row.source} to {row.target} ({row.trigger})")
         watched = (min(history.now, self.until) - self.since) / SECOND
-        complete = history.now >= self.until
+        now = state(history)
+        complete = history.now >= self.until and now is not None and now.t > self.since
         outcome = Outcome.VIOLATED if moved else Outcome.MET if complete else Outcome.COULD_NOT_JUDGE if final else None
         return Verdict(
             outcome=outcome,
@@ -44,10 +47,25 @@ class NothingMoves(Check):
             limit=0.0,
             unit="moves",
             samples=len(before),
-            window=Window(self.since, min(history.now, self.until)),
+            window=Window(self.since, history.now),
             suspects=tuple(sorted(moved)),
             details={"watched_s": round(watched, 2)},
         )
+
+    def _changes_of_owner(self, history: History) -> dict[str, str]:
+        """Stream → what the database or the API told, for each that had an owner and got another one, or none, meanwhile."""
+        moved: dict[str, str] = {}
+        wanted = catalogues(history).current()
+        for by in ("database", "api"):
+            first: dict[str, str | None] | None = None
+            for snapshot in snapshots(history, by):
+                if first is None or snapshot.asked <= self.since:
+                    first = dict(snapshot.owners)
+                    continue
+                for stream, owner in snapshot.owners:
+                    if stream in wanted and first.get(stream) not in (None, owner):
+                        moved.setdefault(stream, f"{stream} belonged to {owner or 'nobody'} instead of {first[stream]} ({by})")
+        return moved
 
 
 @dataclass(frozen=True)
@@ -60,8 +78,9 @@ class MovesExactly(Check):
     since: int
     limit: float
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
-        rows = [r for r in assignment_log(history) if r.seen > self.since and r.source and r.target and r.source != r.target]
+        rows = [m for m in moves(assignment_log(history)) if m.seen > self.since and m.stream in catalogues(history).current()]
         wanted = [r for r in rows if (r.source, r.target) == (self.source, self.target)]
         read = readers_now(history)
         arrived = [r for r in wanted if read.get(r.stream) == {self.target}]
@@ -93,13 +112,15 @@ class Balanced(Check):
     gap: int | None = None
     tolerance: int | None = None
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         now = state(history)
         deadline = self.since + round(self.limit * SECOND)
         promise = (f"the load gap is at most {self.gap} points" if self.gap is not None
                    else f"every instance is within {self.tolerance} streams of its fair share")
         if now is None or now.asked < self.since:
-            return Verdict(decide(history, deadline, final, False), promise, "no state seen since", window=Window(self.since, history.now))
+            unseen = Outcome.COULD_NOT_JUDGE if decide(history, deadline, final, False) else None
+            return Verdict(unseen, promise, "no state seen since", window=Window(self.since, history.now))
         gap, deviation = distances(now)
         met = (self.gap is None or gap <= self.gap) and (self.tolerance is None or deviation <= self.tolerance) and all_read(history, now)
         value, limit, unit = (gap, self.gap, "points") if self.gap is not None else (deviation, self.tolerance, "streams")

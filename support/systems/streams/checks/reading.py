@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from support.evidence.check import Check
 from support.evidence.history import SECOND, History
 from support.evidence.verdict import Verdict, Window
-from support.systems.streams.checks.common import QUIET, decide, instances
+from support.outcomes import Outcome
+from support.systems.streams.checks.common import QUIET, decide, instances, unless_blind
 from support.systems.streams.timeline import FOREVER, Reading, absences, catalogues, readings, state
 
 
@@ -25,6 +26,7 @@ class Reads(Check):
     since: int
     limit: float
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         mine = [r for r in readings(history) if r.reader in self.instances]
         count = sum(1 for r in mine if r.end == FOREVER)
@@ -45,7 +47,7 @@ class Reads(Check):
             limit=self.limit,
             unit="s",
             samples=count,
-            window=Window(self.since, min(history.now, deadline)),
+            window=Window(self.since, history.now),
             distribution={r.stream: round(max(0, r.start - self.since) / SECOND, 4) for r in mine if r.end == FOREVER},
             details={"streams": count, "low": self.low, "high": self.high, "censored": not in_time, "counted": "streams read"},
         )
@@ -71,12 +73,13 @@ class Queued(Check):
     since: int
     limit: float
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         now = state(history)
         queued = len(now.queued) if now and now.t >= self.since else None
-        deadline = self.since + round(self.limit * SECOND)
+        outcome = decide(history, self.since + round(self.limit * SECOND), final, queued == self.streams)
         return Verdict(
-            outcome=decide(history, deadline, final, queued == self.streams),
+            outcome=Outcome.COULD_NOT_JUDGE if queued is None and outcome is Outcome.VIOLATED else outcome,
             promise=f"{self.streams} streams stay queued",
             seen=f"{queued if queued is not None else 'no'} streams queued",
             value=float(queued) if queued is not None else None,
@@ -96,6 +99,7 @@ class Hold(Check):
     since: int
     limit: float
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         found = {name: sum(1 for r in readings(history) if r.reader == name and r.end == FOREVER) for name in self.counts}
         different = sum(abs(found[name] - count) for name, count in self.counts.items())
@@ -122,6 +126,7 @@ class ReadOnce(Check):
     since: int
     limit: float
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         away = {a.instance for a in absences(history) if a.end == FOREVER}
         present = [r for r in readings(history) if r.end == FOREVER and r.reader not in away]
@@ -143,7 +148,7 @@ class ReadOnce(Check):
             limit=self.limit,
             unit="s",
             samples=len(found),
-            window=Window(self.since, min(history.now, deadline)),
+            window=Window(self.since, history.now),
             distribution={r.stream: round(max(0, r.start - self.since) / SECOND, 4) for r in present},
             suspects=tuple(sorted(wrong)),
             details={"censored": not stands, "counted": "streams read by exactly one"},

@@ -9,7 +9,7 @@ from support.evidence.check import Check
 from support.evidence.history import SECOND, History
 from support.evidence.verdict import Verdict, Window
 from support.outcomes import Outcome
-from support.systems.streams.checks.common import decide, instances
+from support.systems.streams.checks.common import decide, instances, unless_blind
 from support.systems.streams.timeline import largest_slip, readings, state
 
 TESTER_MAY_LAG = 1.0  # seconds; an observer that ran later than this cannot judge
@@ -32,6 +32,7 @@ class TakenOver(Check):
     limit: float
     at_least: int | None = None
 
+    @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         wanted = len(self.streams) if self.at_least is None else self.at_least
         gone = set(self.streams.values())
@@ -42,8 +43,10 @@ class TakenOver(Check):
                 taken.setdefault(reading.stream, seconds)
         in_time = sorted(s for s in taken.values() if s <= self.limit)
         deadline = self.since + round(self.limit * SECOND)
+        end = history.now
+        if not self.streams:
+            return self._verdict(Outcome.COULD_NOT_JUDGE, "it had no stream to lose", taken, in_time, wanted, end)
         outcome = decide(history, deadline, final, len(in_time) >= wanted)
-        end = min(history.now, deadline)
         if outcome is Outcome.MET and (slip := _tester_fell_behind(history, self.since, end)):
             return self._verdict(Outcome.COULD_NOT_JUDGE, f"the observer itself ran {slip:.1f} s late", taken, in_time, wanted, end)
         missing = sorted(set(self.streams) - set(taken))

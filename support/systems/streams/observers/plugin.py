@@ -17,8 +17,8 @@ from support.systems.streams.observers.watchers import ApiWatcher, DatabaseWatch
 from support.systems.streams.observers.workers import Fleet, Worker
 
 
-async def _set_catalogue(scope: Scope, streams: list[str]) -> dict[str, int]:
-    return {"version": scope.part(Source).set_catalogue(streams)}
+async def _set_catalogue(scope: Scope, streams: list[str], above: int = 0) -> dict[str, int]:
+    return {"version": scope.part(Source).set_catalogue(streams, above)}
 
 
 async def _hold_stops(scope: Scope, hold: bool = True, readers: list[str] | None = None) -> None:

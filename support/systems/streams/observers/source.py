@@ -58,9 +58,9 @@ class Source:
         self._except: set[str] = set()  # readers for whom the opposite of _hold_all is true
         scope.closing.push_async_callback(self._close)
 
-    def set_catalogue(self, ids: Sequence[str]) -> int:
-        """Make these the streams. Readers of removed ones are told so; those that stay are not disturbed. The new version."""
-        self.version += 1
+    def set_catalogue(self, ids: Sequence[str], above: int = 0) -> int:
+        """Make these the streams. Readers of removed ones are told so; those that stay are not disturbed. The new version, higher than ``above``."""
+        self.version = max(self.version, above) + 1
         self._record("catalogue", version=self.version, streams=list(ids))
         for id in self.streams.keys() - set(ids):
             self._remove(self.streams.pop(id))

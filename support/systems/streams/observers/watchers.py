@@ -4,7 +4,7 @@ Events, all with ``asked``: the state was so at some moment between ``asked`` (n
 
 - database {instances, assignments, log}: something changed since the last look. ``instances`` are [{instance_id, status, capacity,
   assigned}], ``assignments`` [[stream, instance or null]], ``log`` the rows that were not seen before [{seq, stream_id,
-  from_instance, to_instance, trigger, trigger_id}];
+  from_instance, to_instance, trigger, trigger_id}], ``rewritten`` the numbers of recent rows that are gone or not what they were;
 - api {catalogue_version, instances, assignments, unassigned}: something changed; as ``GET /state`` says it;
 - database-same, api-same: nothing changed;
 - database-error, api-error {error}: no answer, or not a valid one.
@@ -122,7 +122,7 @@ class DatabaseWatcher(Watcher):
         self._dsn = make_conninfo(dsn, application_name="holdfast-watcher", connect_timeout=5)
         self._password = str(parameters.get("password") or "")
         self._connection: psycopg.AsyncConnection[dict[str, Any]] | None = None
-        self._seen: set[int] = set()
+        self._seen: dict[int, dict[str, Any]] = {}  # rows of the log by their number
 
     async def _ask(self) -> dict[str, Any]:
         try:
@@ -134,7 +134,9 @@ class DatabaseWatcher(Watcher):
                 state = await self._snapshot(self._connection)
         except psycopg.Error as error:
             raise LookFailed(self._describe(error)) from None
-        self._seen.update(row["seq"] for row in state["log"])  # only now: nothing can keep it from being recorded any more
+        self._seen.update((row["seq"], row) for row in state["log"])  # only now: nothing can keep it from being recorded any more
+        for number in state["rewritten"]:
+            del self._seen[number]
         return state
 
     async def _snapshot(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> dict[str, Any]:
@@ -143,16 +145,22 @@ class DatabaseWatcher(Watcher):
 
         instances = await rows("SELECT instance_id, status, capacity, assigned FROM contract.instances ORDER BY instance_id")
         assignments = await rows("SELECT stream_id, instance_id FROM contract.assignments ORDER BY stream_id")
+        oldest = max(self._seen, default=0) - _LATE_ROWS
         log = await rows(
             "SELECT seq, stream_id, from_instance, to_instance, trigger, trigger_id FROM contract.assignment_log WHERE seq > %s ORDER BY seq",
-            max(self._seen, default=0) - _LATE_ROWS,
+            oldest,
         )
-        fresh = [row for row in log if row["seq"] not in self._seen]
-        return {"instances": instances, "assignments": [[row["stream_id"], row["instance_id"]] for row in assignments], "log": fresh}
+        there = {row["seq"]: row for row in log}
+        return {
+            "instances": instances,
+            "assignments": [[row["stream_id"], row["instance_id"]] for row in assignments],
+            "log": [row for row in log if row["seq"] not in self._seen],
+            "rewritten": [number for number, row in self._seen.items() if number > oldest and there.get(number) != row],
+        }
 
     def _changed(self, state: dict[str, Any]) -> bool:
         last = self._last or {}
-        return bool(state["log"]) or any(state[view] != last.get(view) for view in ("instances", "assignments"))
+        return bool(state["log"] or state["rewritten"]) or any(state[view] != last.get(view) for view in ("instances", "assignments"))
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

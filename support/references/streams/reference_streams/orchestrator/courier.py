@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-
 from ..logs import correlation_id, log
 from .peers import PeerError, Peers
 from .store import UNREACHABLE

@@ -11,8 +11,8 @@ Feature: Scenarios of a system that a target names
       Given something that needs views
 
     @fault
-    Scenario: Its orchestrator is frozen
-      Given something that freezes the orchestrator
+    Scenario: Its orchestrator is cut off
+      Given something that cuts the orchestrator off
 
     @restart
     Scenario: Its orchestrator is started again

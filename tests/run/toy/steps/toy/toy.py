@@ -79,7 +79,7 @@ def step_needs(context, what):
     """Nothing: it is about the plan."""
 
 
-@given("something that freezes the orchestrator")
-@needs("freeze:orchestrator")
+@given("something that cuts the orchestrator off")
+@needs("link:orchestrator")
 def step_freezes(context):
     """Nothing: it is about the plan."""
