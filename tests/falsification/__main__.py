@@ -17,7 +17,7 @@ from tests.falsification.matrix import PROVEN, Row, compute, proven, unproven
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.falsification", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
-    parser.add_argument("--side-by-side", type=int, default=2, metavar="N")
+    parser.add_argument("--side-by-side", type=int, default=5, metavar="N", help="defects at once (default: %(default)s)")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     claims, begun = load(), time.monotonic()
@@ -48,7 +48,7 @@ def _print(row: Row) -> None:
 def _publish(rows: list[Row], *, check: bool) -> bool:
     """Write what was proven; with ``check``, say whether the file in the tree differs instead."""
     text = json.dumps(proven(rows), indent=1, ensure_ascii=False) + "\n"
-    if check and PROVEN.exists() and PROVEN.read_text(encoding="utf-8") != text:
+    if check and (not PROVEN.exists() or PROVEN.read_text(encoding="utf-8") != text):
         print(f"{PROVEN.name} is not what was proven: run `python -m tests.falsification` and commit it")
         return True
     PROVEN.write_text(text, encoding="utf-8")

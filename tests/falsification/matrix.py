@@ -40,7 +40,8 @@ class Row:
 def judge(variant: str, scenarios: list[str], seed: int = 4711) -> list[ScenarioResult]:
     """The results of a run against one variant: of these scenarios, or of all."""
     with tempfile.TemporaryDirectory(prefix="holdfast-matrix-") as reports:
-        command = [sys.executable, "-m", "behave", "-D", f"streams_variant={variant}", "-D", f"reports={reports}", "-D", f"seed={seed}"]
+        options = {"testbed": "processes", "streams_variant": variant, "reports": reports, "seed": seed}
+        command = [sys.executable, "-m", "behave", *(part for name, value in options.items() for part in ("-D", f"{name}={value}"))]
         for scenario in scenarios:
             command += ["--name", f"^{re.escape(scenario.partition('/')[2])}"]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ONE_RUN_WITHIN, check=False)
@@ -94,10 +95,10 @@ def unproven(claims: Claims) -> list[str]:
 
 
 def compute(claims: Claims, only: list[str], side_by_side: int) -> Iterator[Row]:
-    """A row for each variant, as they are done."""
-    with ThreadPoolExecutor(side_by_side) as pool:
-        jobs = [pool.submit(prove_defect, d) for d in claims.defect if not only or d.name in only]
-        jobs += [pool.submit(prove_harmless, name) for name in claims.harmless if not only or name in only]
+    """A row for each variant: so many defects at once, which mostly wait for a limit to pass, beside one harmless variant, which is a whole run."""
+    with ThreadPoolExecutor(side_by_side) as defects, ThreadPoolExecutor(1) as harmless:
+        jobs = [defects.submit(prove_defect, d) for d in claims.defect if not only or d.name in only]
+        jobs += [harmless.submit(prove_harmless, name) for name in claims.harmless if not only or name in only]
         for job in jobs:
             yield job.result()
 

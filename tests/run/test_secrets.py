@@ -53,7 +53,9 @@ def containing(passwords: list[str], folders: list[Path]) -> list[str]:
 @pytest.mark.parametrize("testbed", TESTBEDS)
 def test_failed_scenario_with_logs_tells_no_password(tmp_path: Path, testbed: str) -> None:
     with noting(tmp_path, testbed) as (real, noted):
-        running, shown, stored = real.begin(*DEFECT), [], []
+        running = real.begin(*DEFECT)
+        shown: list[str] = []
+        stored: list[str] = []
 
         def look() -> bool:
             """Once and again while it runs: the process list, and the files of its nodes."""

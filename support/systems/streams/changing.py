@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 2            # streams; where a sequence is given up as failing, the checker judges by the sentence's own
 REPLAY_PATIENCE = 1.5    # seconds that a shortened sequence is given; the judged one has the full limit
+CHECKS = 10              # periodic checks that may pass, 50 s: far from a heartbeat time-out, which would set right what a leave did not
 FAR = Fraction(10**6)    # the distance of a fleet that does not even know all its workers and streams
 
 
@@ -94,7 +95,7 @@ class ChangingFleet:
         def close_enough() -> bool:
             nonlocal found, looks
             looks += 1
-            if looks > 5:
+            if 5 < looks <= 5 + CHECKS:
                 streams.let_a_check_pass()
             now = snapshot_looked_at(streams.look())
             known = now is not None and set(now.capacities) == set(streams.workers) and set(now.streams) == set(streams.names)

@@ -1,10 +1,15 @@
-"""Defect: targets are shares rounded down, so that up to one stream less than there are instances is never placed. Breaks R1.2."""
+"""Defect: nobody has more than its share rounded down, so that up to one stream less than there are instances is never placed. Breaks R1.2."""
 
-from reference_streams.orchestrator import balance
+from reference_streams.orchestrator import balance, placing
 
-
-def rounded_down(assigned, capacities, streams):
-    return {i: int(share) for i, share in balance.shares(streams, capacities).items()}
+settle = placing.settle
 
 
-balance.target = rounded_down
+def settle_rounded_down(state, *, fully=False):
+    settle(state, fully=fully)
+    for instance_id, share in balance.shares(len(state.listed), state.capacities).items():
+        surplus = max(0, state.owned()[instance_id] - int(share))
+        placing.queue(state, [s.id for s in placing.easiest_to_take(state, instance_id)[:surplus]])
+
+
+placing.settle = settle_rounded_down

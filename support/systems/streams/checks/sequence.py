@@ -33,7 +33,8 @@ class WithinShareAfterEach(Check):
     @unless_blind(Outcome.MET)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         changes = [e for e in history.of("change", "changes-ended") if e.t >= self.since]
-        states = [s for s in snapshots(history, "api") if s.asked >= self.since]
+        by = "database" if history.last("database") else "api"  # as those looked who decided that a change had been followed
+        states = [s for s in snapshots(history, by) if s.asked >= self.since]
         made = history.of("change-made")
         worst, at, after = Fraction(0), 0, None
         judged, unaware = 0, ""
