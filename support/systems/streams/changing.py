@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from support.deadline import until
 from support.systems.streams.checks.balancing import distances
 from support.systems.streams.sequences import MOST_STREAMS, MOST_WORKERS, ROOMS, Change, play, random_changes, shorten
-from support.systems.streams.timeline import snapshot_looked_at
+from support.systems.streams.timeline import Snapshot, snapshot_looked_at
 
 if TYPE_CHECKING:
     from support.systems.streams.driver import Streams
@@ -30,6 +30,7 @@ class ChangingFleet:
         self.shortest: list[Change] = []
         self._event = "change"
         self._names = 0
+        self._seen: Snapshot | None = None  # the newest state
 
     def change_at_random(self, source: random.Random, length: int, patience: float) -> None:
         """Play a sequence; a failing one is made short, within a minute."""
@@ -73,11 +74,16 @@ class ChangingFleet:
             self._record(change, f"{several} streams")
             streams.grow_to(len(streams.names) + several)
         else:
-            first = change.number % len(streams.names)
-            gone = (streams.names[first:] + streams.names[:first])[:several]
+            gone = self._some_of_one(change.number, several)
             self._record(change, f"{len(gone)} streams")
             streams.remove(gone)
         self.streams.scene.segment.record("change-made", workers=sorted(streams.workers), streams=len(streams.names))
+
+    def _some_of_one(self, number: int, several: int) -> list[str]:
+        """Streams of one worker, so that its load falls and nobody else's does; any, while nobody has one."""
+        owned = self._seen.owned if self._seen else {}
+        groups = [sorted(streams) for _, streams in sorted(owned.items())] or [self.streams.names]
+        return groups[number % len(groups)][:several]
 
     def _record(self, change: Change, subject: str) -> None:
         self.streams.scene.segment.record(self._event, kind=change.kind, number=change.number, subject=subject)
@@ -97,7 +103,7 @@ class ChangingFleet:
             looks += 1
             if 5 < looks <= 5 + CHECKS:
                 streams.let_a_check_pass()
-            now = snapshot_looked_at(streams.look())
+            now = self._seen = snapshot_looked_at(streams.look())
             known = now is not None and set(now.capacities) == set(streams.workers) and set(now.streams) == set(streams.names)
             found = distances(now)[1] if now is not None and known else FAR
             return found <= TOLERANCE

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Protocol
 
 MOST_WORKERS = 8
-MOST_STREAMS = 60
-ROOMS = (5, 10, 20, 40)
+MOST_STREAMS = 90
+ROOMS = (10, 20, 40, 100)
 SHORTEN_WITHIN = 60.0  # seconds
 
 

@@ -1,8 +1,9 @@
-"""Defect: the counter of an instance becomes what its heartbeat reports. Breaks the promise that counters equal rows."""
+"""Defect: the counter of an instance becomes what its heartbeat reports, and that is out of date. Breaks the promise that counters equal rows."""
 
 from reference_streams.orchestrator.fleet import Fleet
+from reference_streams.worker.membership import Membership
 
-heartbeat = Fleet.heartbeat
+heartbeat, send = Fleet.heartbeat, Membership._heartbeat
 
 
 async def heartbeat_sets_counter(self, instance_id, streams):
@@ -11,4 +12,12 @@ async def heartbeat_sets_counter(self, instance_id, streams):
     return await heartbeat(self, instance_id, streams)
 
 
-Fleet.heartbeat = heartbeat_sets_counter
+async def send_what_it_began_with(self):
+    streams, self._streams = self._streams, list
+    try:
+        await send(self)
+    finally:
+        self._streams = streams
+
+
+Fleet.heartbeat, Membership._heartbeat = heartbeat_sets_counter, send_what_it_began_with
