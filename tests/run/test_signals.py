@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -17,7 +18,18 @@ TWO = ("--tags=@long or @good", "--jobs=2")
 
 def _begun(toy: Toy, running: subprocess.Popen[str]) -> None:
     """Wait until the long scenario has its process and the short ones have ended."""
-    ready = until(lambda: len(toy.noted("promises.txt")) >= 3 or running.poll() is not None, within=30)
+    assert running.stdout is not None
+    printed, output = bytearray(), running.stdout.fileno()
+    os.set_blocking(output, False)
+
+    def short_ones_ended() -> bool:
+        """The supervisor has their results once it has printed them."""
+        with suppress(BlockingIOError):
+            printed.extend(os.read(output, 65536))
+        return printed.count(b"  met") >= 3
+
+    ready = until(lambda: short_ones_ended() or running.poll() is not None, within=30)
+    os.set_blocking(output, True)
     assert ready and running.poll() is None, running.communicate()[0]
     assert toy.left_behind()
 
