@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from support.evidence.result import ScenarioResult
@@ -32,11 +33,9 @@ class Plotter:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, start_new_session=True, env=unlabelled())
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # it ended early: close() says so
             self._process.stdin.write(f"{result.directory}\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it ended early: close() says so
 
     def close(self, within: float = 20.0) -> str:
         """Wait for the pictures that are still to come. Answers a line about what went wrong, or nothing."""

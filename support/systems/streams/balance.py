@@ -22,10 +22,6 @@ def floor(share: Fraction) -> int:
     return share.numerator // share.denominator
 
 
-def ceiling(share: Fraction) -> int:
-    return -(-share.numerator // share.denominator)
-
-
 def load_gap(assigned: Mapping[str, int], capacities: Mapping[str, int]) -> Fraction:
     """Highest minus lowest load factor, in percentage points; 0 with fewer than two instances."""
     factors = [Fraction(100 * assigned.get(name, 0), capacity) for name, capacity in capacities.items()]
