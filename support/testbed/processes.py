@@ -94,6 +94,7 @@ class ProcessNode(Node):
         self._process: subprocess.Popen[bytes] | None = None
         self._main: psutil.Process | None = None
         self._owner = os.getpid()
+        self._removed = False
         self._folder.chmod(0o711)
         self._make(self._data)
         self._make(self._data / "tmp")
@@ -174,10 +175,13 @@ class ProcessNode(Node):
         return self._scrub(self._log.read_bytes()) if self._log.exists() else ""
 
     def remove(self) -> None:
+        if self._removed:
+            return
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
         for port in self._ports.values():
             port.release()
+        self._removed = True
 
     def _spawn(
         self, command: list[str], *, stdin: int, stdout: int | IO[bytes], stderr: int = subprocess.STDOUT

@@ -34,7 +34,7 @@ def _sweep_processes() -> set[str]:
 
 def _sweep_folders() -> set[str]:
     dead = set()
-    for place in {base(), Path(tempfile.gettempdir()), Path("/tmp")}:
+    for place in {base(), Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm")}:
         for folder in place.glob(f"{PREFIX}*/"):
             with claim_dead(folder) as is_dead:
                 if is_dead:

@@ -83,6 +83,6 @@ def wait_for_waiting(running_suite: subprocess.Popen[str], real: Suite) -> None:
 def kill_with_everybody(running_suite: subprocess.Popen[str]) -> None:
     """SIGKILL for the supervisor and its children: nobody is left who could put anything away."""
     supervisor = psutil.Process(running_suite.pid)
-    for process in (*(child for child in supervisor.children() if child.cmdline() == supervisor.cmdline()), supervisor):
+    for process in (*(child for child in supervisor.children() if running(child) and child.cmdline() == supervisor.cmdline()), supervisor):
         process.kill()
     running_suite.communicate(timeout=30)

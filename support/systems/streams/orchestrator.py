@@ -10,6 +10,7 @@ import httpx
 from support.deadline import until
 from support.outcomes import CouldNotJudge
 from support.testbed.interface import HOST, Address, Node
+from support.tls import trusted
 
 ANSWERS_WITHIN = 30.0  # seconds for one call of ours
 READY_WITHIN = 30.0    # seconds from the start to the first healthy answer
@@ -22,7 +23,7 @@ class Orchestrator:
     def __init__(self, url: str, node: Node | None) -> None:
         self.url = url.rstrip("/")
         self.node = node
-        self._client = httpx.Client(base_url=self.url, timeout=ANSWERS_WITHIN, trust_env=False)
+        self._client = httpx.Client(base_url=self.url, timeout=ANSWERS_WITHIN, trust_env=False, verify=trusted())
 
     @property
     def port(self) -> Address:

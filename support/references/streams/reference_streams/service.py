@@ -154,7 +154,7 @@ class Server(uvicorn.Server):
 
 def server(app: ASGIApp) -> Server:
     return Server(uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, date_header=False, server_header=False,
+        app, lifespan="off", ws="none", log_config=None, access_log=False, date_header=False, server_header=False,
         timeout_graceful_shutdown=2, timeout_keep_alive=75,
     ))
 

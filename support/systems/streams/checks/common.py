@@ -13,7 +13,7 @@ from support.evidence.verdict import Verdict
 from support.outcomes import Outcome
 from support.systems.streams.timeline import FOREVER, Snapshot, absences, readers_now
 
-QUIET = SECOND * 3 // 10  # ns; a state counts once it has stood this long
+QUIET = SECOND // 5       # ns; a state counts once it has stood this long
 BLIND = SECOND * 2       # ns; an observer that gave no sign of life for longer may have missed something
 
 

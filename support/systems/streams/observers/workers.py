@@ -22,6 +22,7 @@ from support.observer.clock import Clock
 from support.observer.rpc import OperationFailed
 from support.observer.scope import Scope
 from support.systems.streams.observers.source import Source
+from support.tls import trusted
 
 HEARTBEAT_SECONDS = 60.0  # virtual
 _RETRY_SECONDS = 0.25
@@ -173,7 +174,7 @@ class Fleet(dict[str, Worker]):
         super().__init__()
         self._scope = scope
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        self._client = httpx.AsyncClient(timeout=_CALL_SECONDS, limits=limits, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=_CALL_SECONDS, limits=limits, trust_env=False, verify=trusted())
         scope.part(Clock).hosted.append(self._beat)
         scope.part(Source)
         scope.closing.push_async_callback(self._close)
