@@ -67,15 +67,25 @@ class Postgres:
 
     @classmethod
     def start(cls, testbed: Testbed, *, image: str = "postgres:18", binaries: str = "auto", durable: bool = False) -> Postgres:
-        """Start a server and return when it answers. ``binaries`` is for processes: see ``postgres_binaries.find``.
+        """``launch`` a server and return when it answers. RuntimeError: see ``await_ready``."""
+        server = cls.launch(testbed, image=image, binaries=binaries, durable=durable)
+        try:
+            server.await_ready()
+        except BaseException:
+            server.close()
+            raise
+        return server
 
-        BadInput: there is no PostgreSQL to start. RuntimeError: it ended or was not ready within 30 s; with its last words.
+    @classmethod
+    def launch(cls, testbed: Testbed, *, image: str = "postgres:18", binaries: str = "auto", durable: bool = False) -> Postgres:
+        """Start a server; ``await_ready`` before anything else. ``binaries`` is for processes: see ``postgres_binaries.find``.
+
+        BadInput: there is no PostgreSQL to start.
         """
         password = secrets.token_urlsafe(24)
         server = cls(testbed.node(_spec(image, binaries, durable, password)), password)
         try:
             server.node.start()
-            server.await_ready()
         except BaseException:
             server.close()
             raise
@@ -107,7 +117,7 @@ class Postgres:
         return f"postgresql://{role}:{password}@{self.node.address('sql', seen_from)}/{database}"
 
     def await_ready(self) -> None:
-        """Return when it answers, after every start. RuntimeError: see ``start``."""
+        """Return when it answers, after every start. RuntimeError: it ended or was not ready within 30 s; with its last words."""
         version = until(self._ask_version, within=_READY_SECONDS)
         if version is None:
             raise RuntimeError(f"PostgreSQL was not ready within {_READY_SECONDS:.0f} s: {_last_words(self.node)}")

@@ -1,6 +1,6 @@
 """The instrument's own error: outages of known truth, seen by the real prober and judged by the real checks.
 
-``python -m support.observer.calibration [--seconds 2.5] [--out calibration.json]`` prints it as JSON.
+``python -m support.observer.calibration [--seconds 1.5] [--out calibration.json]`` prints it as JSON.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Outage:
 
 
 @retry(retry=retry_if_exception_type(CouldNotJudge), stop=stop_after_attempt(3), reraise=True)
-def calibrate(seconds: float = 2.5) -> Calibration:
+def calibrate(seconds: float = 1.5) -> Calibration:
     """Measure the instrument by ``seconds`` (at least 1) of probes; again where the machine was too busy. CouldNotJudge: it stayed so."""
     # Not named holdfast-*: that is where runs live, and a sweep would take it for one that is over.
     with tempfile.TemporaryDirectory(prefix="calibration-") as directory, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -149,7 +149,7 @@ async def _serve() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m support.observer.calibration", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.5, help="how long to probe")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long to probe")
     parser.add_argument("--out", type=Path, help="file to write as well")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

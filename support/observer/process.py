@@ -25,7 +25,7 @@ class ObserverDied(Exception):
 class ObserverProcess:
     """One ``python -m support.observer``. It ends with the process that started it, however that ends.
 
-    ``urls`` maps each listen address to the base URL of its HTTP server, ``log`` is the file with its stderr.
+    ``urls`` maps each listen address to the base URL of its HTTP server, once it is ready; ``log`` is the file with its stderr.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
@@ -37,11 +37,18 @@ class ObserverProcess:
 
     @classmethod
     def start(cls, directory: Path, listen: Sequence[str], plugins: Sequence[str] = (), name: str = "observer") -> ObserverProcess:
-        """Start it and return when it answers.
+        """``launch`` it and return when it answers. Raises ObserverDied."""
+        observer = cls.launch(directory, listen, plugins, name)
+        observer.await_ready()
+        return observer
+
+    @classmethod
+    def launch(cls, directory: Path, listen: Sequence[str], plugins: Sequence[str] = (), name: str = "observer") -> ObserverProcess:
+        """Start it; ``await_ready`` before anything else.
 
         ``listen`` are addresses ``host`` or ``host:port`` (none: no HTTP server); ``plugins`` are modules with ``plug`` (see server.py).
         ``directory`` gets ``<name>.sock`` and ``<name>.log``. Start it from a thread that lives as long as the process is needed:
-        the kernel ends the child when the *thread* that made it ends. Raises ObserverDied.
+        the kernel ends the child when the *thread* that made it ends.
         """
         directory.mkdir(parents=True, exist_ok=True)
         socket, log = directory / f"{name}.sock", directory / f"{name}.log"
@@ -51,13 +58,15 @@ class ObserverProcess:
         with log.open("ab") as errors:
             # A session of its own: Ctrl-C at the terminal is for behave, which ends its observers itself, last.
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
-        observer = cls(process, socket, log)
+        return cls(process, socket, log)
+
+    def await_ready(self) -> None:
+        """Return when it answers. Raises ObserverDied; then it is closed."""
         try:
-            observer.urls = observer._ready()
+            self.urls = self._ready()
         except BaseException:
-            observer.close()
+            self.close()
             raise
-        return observer
 
     @property
     def pid(self) -> int:

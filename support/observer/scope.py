@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from support.evidence.history import Segment
 
+HISTORY = "observer.jsonl"
+
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ class Scope:
         self.urls = urls
         self.open = True
         self.closing = contextlib.AsyncExitStack()  # what its parts want done at the close, last in, first out
-        self._segment = Segment(directory / "observer.jsonl", by="observer")
+        self._segment = Segment(directory / HISTORY, by="observer")
         self._parts: dict[Callable[[Scope], Any], Any] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -46,6 +48,11 @@ class Scope:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def move(self, directory: Path) -> None:
+        """Go on with the history in another directory of the same file system; what was recorded is there, too."""
+        (self.directory / HISTORY).rename(directory / HISTORY)  # it stays open
+        self.directory = directory
 
     async def close(self) -> None:
         """End everything that belongs to the scope, then its history."""

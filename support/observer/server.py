@@ -35,7 +35,7 @@ class Observer:
     """All that one observer process does. ``urls`` maps each listen address to its base URL."""
 
     def __init__(self) -> None:
-        self.handlers: dict[str, Handler] = {"open": self.open, "close": self.close}
+        self.handlers: dict[str, Handler] = {"open": self.open, "move": self.scoped(_move), "close": self.close}
         self.routes: dict[str, Route] = {}
         self.scopes: dict[str, Scope] = {}
         self.urls: dict[str, str] = {}
@@ -97,6 +97,10 @@ class Observer:
         if scope is None or route is None:
             return JSONResponse({"error": "nothing here"}, 404)
         return await route(scope, path[1:], request)
+
+
+async def _move(scope: Scope, directory: str) -> None:
+    scope.move(Path(directory))
 
 
 class HttpServer(uvicorn.Server):

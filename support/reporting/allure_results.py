@@ -24,7 +24,7 @@ CATEGORIES = [
 
 
 def complete(run_directory: Path, run: RunInfo, results: list[ScenarioResult]) -> list[str]:
-    """Make Allure's results say what ``results`` say; answer what they knew that ``results`` did not.
+    """Make Allure's results say what ``results`` say; answer what had to be left out for that: what was cut short has no result.
 
     A scenario that left no Allure result behind (its process died, it never began) gets one. Pictures that were drawn are
     attached. ``environment.properties`` and ``categories.json`` are written.
@@ -40,7 +40,9 @@ def complete(run_directory: Path, run: RunInfo, results: list[ScenarioResult]) -
         _replace(path, json.dumps(data, ensure_ascii=False))
     _replace(folder / "environment.properties", _environment(run))
     _replace(folder / "categories.json", json.dumps(CATEGORIES, indent=1))
-    return [f"Allure shows {data.get('name')!r} as {data.get('status')}, but it has no result" for _, data in written.values()]
+    for path, _ in written.values():
+        path.unlink()
+    return [f"{data.get('name')!r} has no result: it is left out" for _, data in written.values()]
 
 
 def location(data: dict[str, Any]) -> str:

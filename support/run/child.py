@@ -20,6 +20,8 @@ from support.run.plan import Entry, Plan
 from support.run.signals import Interrupted, Interrupts, end_with, leave_terminal
 from support.scene.session import Session
 
+_WHATEVER_FOLLOWED = (Outcome.MET, Outcome.VIOLATED)  # any other outcome may come from the interruption itself
+
 
 class Child:
     """Lives in the forked process. ``runner`` is behave's, loaded before the fork; ``link`` leads to the supervisor."""
@@ -29,7 +31,6 @@ class Child:
         self.plan = plan
         self.link = link
         self.interrupts: Interrupts = runner.interrupts
-        self._told: dict[str, ScenarioResult] = {}
 
     def main(self, session: Session, log: Path | None, parent: int) -> None:
         """Run what is assigned until there is no more; then put everything away. ``log`` takes what is printed, if given."""
@@ -39,6 +40,8 @@ class Child:
         self.interrupts.install(signal.SIGTERM)
         try:
             end_with(parent)
+            if session.instruments.plugins:  # they get ready while the clusters do
+                session.instruments.launch()
             self.runner.run_model(self._assigned())
             for hook in self.runner.crashed_hooks:
                 self._send("trouble", {"text": _crash(hook, log)})
@@ -50,11 +53,7 @@ class Child:
 
     def tell(self, kind: str, **data: Any) -> None:
         """``Session.tell``. A supervisor that is gone cannot be told anything: then this run is over."""
-        if kind == "done":
-            result = ScenarioResult.from_dict(data["result"])
-            self._told[result.id] = result
-        else:
-            self._send(kind, data)
+        self._send(kind, data)
 
     def _send(self, kind: str, data: dict[str, Any]) -> None:
         try:
@@ -72,24 +71,26 @@ class Child:
             with only(scenarios[0].feature, scenarios):
                 yield scenarios[0].feature
             for entry in batch:
-                if not self.interrupts.received and (result := self._result(entry)):
+                result = self._result(entry)
+                if result and (not self.interrupts.received or result.outcome in _WHATEVER_FOLLOWED):
                     self._send("result", {"result": result.to_dict()})
 
     def _next(self) -> list[Entry]:
         try:
             self._send("next", {})
-            numbers: list[int] = self.link.recv()
+            assignment = self.link.recv()
         except (EOFError, Interrupted):
             self.runner.abort("stopped")
             return []
-        return [self.plan.entries[number] for number in numbers]
+        self.runner.session.more = assignment["more"]
+        return [self.plan.entries[number] for number in assignment["numbers"]]
 
     def _result(self, entry: Entry) -> ScenarioResult | None:
         """What became of a scenario that this child was given; None: it was never begun (``--stop``)."""
         if entry.reason:
             return entry.result(Outcome.NOT_APPLICABLE, entry.reason)
         scenario = entry.scenario
-        result: ScenarioResult | None = final_result(scenario) or self._told.get(entry.id)
+        result: ScenarioResult | None = final_result(scenario)
         if result:
             return result
         parts = (scenario, scenario.parent, scenario.feature)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from support.evidence.contract import ContractFindings, store_contracts
@@ -17,12 +18,13 @@ from support.target import is_reference
 from support.testbed.runs import folder
 
 
-def check_contracts(prepared: Prepared, services: Services, directory: Path) -> list[ContractFindings]:
+def check_contracts(prepared: Prepared, services: Services, directory: Path, say: Callable[[str], None]) -> list[ContractFindings]:
     """Check each system of the plan that is not our own reference and has a ``systems/<system>/contract_check.py``."""
     found = []
     for system in prepared.plan.systems:
         module = f"support.systems.{system}.contract_check"
         if system in prepared.target.systems and not is_reference(system, prepared.target.systems[system]) and importlib.util.find_spec(module):
+            services.await_ready(say)
             found.append(_check(module, prepared, services, directory / f"contract-{system}"))
     if found:
         store_contracts(directory, found)

@@ -46,7 +46,7 @@ def before_step(context: Any, step: Any) -> None:
 
 
 def after_scenario(context: Any, scenario: Any) -> None:
-    """Close the scene, make the result, attach the evidence, tell the supervisor."""
+    """Close the scene, make the result, attach the evidence."""
     scene: Scene | None = getattr(context, "scene", None)
     if scene is None:  # before_scenario failed: the runner calls that broken
         return
@@ -58,7 +58,6 @@ def after_scenario(context: Any, scenario: Any) -> None:
     scenario.holdfast_result = result
     (scene.directory / "result.json").write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
     attach(result, scene.session.directory)
-    scene.session.tell("done", result=result.to_dict())
 
 
 def _last_look(context: Any, scenario: Any) -> tuple[dict[str, str], list[Exception]]:

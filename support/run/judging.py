@@ -101,15 +101,17 @@ class Run:
     def _start_and_run(self) -> None:
         with self._spending("services"):
             self._describe()
-            self.services.start(self.progress.say)
-            self._describe()
-            for found in check_contracts(self.prepared, self.services, self.directory):
+            self.services.launch()
+            for found in check_contracts(self.prepared, self.services, self.directory, self.progress.say):
                 for line in found.lines():
                     self.progress.say(line)
         with self._spending("suite"):
-            if self.prepared.plan.applicable:
-                self.services.calibrate()
-            self._supervisor.run(self.prepared.jobs)
+            self._supervisor.run(self.prepared.jobs, self._get_ready)
+
+    def _get_ready(self) -> None:
+        with self._spending("services"):
+            self.services.await_ready(self.progress.say)
+            self._describe()
 
     def _describe(self) -> None:
         """Write ``run.json``, as far as things are known by now."""
@@ -164,11 +166,12 @@ class Run:
 
     @contextmanager
     def _spending(self, on: str) -> Iterator[None]:
-        begun = time.monotonic()
+        """Count the time of a block, without what is counted inside it."""
+        begun, counted = time.monotonic(), sum(self.times.values())
         try:
             yield
         finally:
-            self.times[on] += time.monotonic() - begun
+            self.times[on] += time.monotonic() - begun - (sum(self.times.values()) - counted)
 
 
 def _commit() -> str:

@@ -23,7 +23,7 @@ from support.testbed.runs import end_run, folder
 from support.testbed.sweep import sweep
 
 CLUSTERS: dict[str, tuple[str, Callable[[Testbed, Settings], Any]]] = {
-    "postgres": ("PostgreSQL", lambda testbed, settings: Postgres.start(testbed, image=settings.postgres_image)),
+    "postgres": ("PostgreSQL", lambda testbed, settings: Postgres.launch(testbed, image=settings.postgres_image)),
 }
 
 
@@ -38,24 +38,32 @@ class Services:
         self._prepared = prepared
         self._directory = directory
         self._calibration: subprocess.Popen[bytes] | None = None
+        self._launched = 0.0
 
-    def start(self, say: Callable[[str], None]) -> Testbed:
-        """Sweep what dead runs left, open the testbed, start the clusters that the plan needs."""
+    def launch(self) -> None:
+        """Sweep what dead runs left, open the testbed, start what the plan needs: the clusters, and the calibration beside them."""
         sweep_all()
         self.testbed = self._prepared.testbed.open(self._prepared.run_id, lambda: self.instruments.relay)
         for address in suite_listens(self._prepared.plan, self._prepared.target):
             self.testbed.outside = socket.gethostbyname(address.rpartition(":")[0])
         self.instruments.listen = self.testbed.listen_addresses()
+        self._launched = time.monotonic()
         for name in self._prepared.plan.clusters:
-            title, start = CLUSTERS[name]
-            begun = time.monotonic()
-            self.clusters[name] = start(self.testbed, self._prepared.settings)
-            self.versions[title] = self.clusters[name].version
-            say(f"ready    {title} {self.versions[title]} after {time.monotonic() - begun:.1f} s")
-        return self.testbed
+            self.clusters[name] = CLUSTERS[name][1](self.testbed, self._prepared.settings)
+        if self._prepared.plan.applicable:
+            self._calibrate()
 
-    def calibrate(self) -> None:
-        """Begin to measure the instruments' own error, beside the first scenarios."""
+    def await_ready(self, say: Callable[[str], None]) -> None:
+        """Return when every cluster answers. Can be called twice."""
+        for name, cluster in self.clusters.items():
+            title = CLUSTERS[name][0]
+            if title not in self.versions:
+                cluster.await_ready()
+                self.versions[title] = cluster.version
+                say(f"ready    {title} {cluster.version} after {time.monotonic() - self._launched:.1f} s")
+
+    def _calibrate(self) -> None:
+        """Begin to measure the instruments' own error, beside the start of everything else."""
         command = [sys.executable, "-m", "support.observer.calibration", "--out", str(self._directory / "calibration.json")]
         environment = {**os.environ, "TMPDIR": str(folder(self._prepared.run_id))}  # so that the sweep finds its files, too
         with (self._directory / "calibration.log").open("wb") as log:

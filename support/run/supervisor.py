@@ -58,13 +58,19 @@ class Supervisor:
         self._alone = deque([entry] for entry in plan.applicable if entry.alone and not whole_features)
         self._workers: list[Worker] = []
         self._forked = 0
+        self._brisk = 0  # the number of the child that begins at the short end, so that the machine works while the others wait
         self._stopping = False
 
-    def run(self, jobs: int) -> None:
-        """Run the plan with so many children at once. Interrupted passes through, after every child has ended."""
+    def run(self, jobs: int, get_ready: Callable[[], None]) -> None:
+        """Run the plan with so many children at once; ``get_ready`` returns when work can be handed out, while they get ready themselves.
+
+        Its exceptions, and Interrupted, pass through, after every child has ended.
+        """
         try:
+            self._brisk = 1 if jobs > 1 else 0
             for _ in range(jobs):
                 self._fork()
+            get_ready()
             while self._workers:
                 self._turn(None)
         except Interrupted:
@@ -127,14 +133,14 @@ class Supervisor:
         """Give a worker its next batch, or let it end, or leave it parked until nobody else is busy."""
         batch: list[Entry] = []
         if self._together and not self._stopping:
-            batch = self._together.popleft()
+            batch = self._together.pop() if worker.number == self._brisk else self._together.popleft()
         elif self._alone and not self._stopping:
             if any(other.batch for other in self._workers):
                 return
             batch = self._alone.popleft()
         worker.parked, worker.batch, worker.useful = False, batch, worker.useful or bool(batch)
         try:
-            worker.link.send([entry.number for entry in batch])
+            worker.link.send({"numbers": [entry.number for entry in batch], "more": bool(self._together or self._alone)})
         except BrokenPipeError:  # it died meanwhile: its end is the next message
             return
 
@@ -181,14 +187,14 @@ class Supervisor:
 
 
 def _batches(plan: Plan, whole_features: bool) -> list[list[Entry]]:
-    """What is not applicable first (it costs nothing), then the longest first; or feature by feature."""
+    """The longest first, at the end what is not applicable (it takes no time at all); or feature by feature."""
     if whole_features:
         features: dict[int, list[Entry]] = {}
         for entry in plan.entries:
             features.setdefault(id(entry.scenario.feature), []).append(entry)
         return list(features.values())
     longest_first = sorted((e for e in plan.applicable if not e.alone), key=lambda e: -e.seconds)
-    return [[entry] for entry in (*plan.not_applicable, *longest_first)]
+    return [[entry] for entry in (*longest_first, *plan.not_applicable)]
 
 
 def _last_words(log: Path | None) -> str:

@@ -20,7 +20,7 @@ from support.faults.ledger import Ledger
 from support.outcomes import CouldNotJudge, Outcome
 from support.scene.session import Session
 
-LOOK_EVERY = 0.05        # seconds between two looks at a growing history
+LOOK_EVERY = 0.02        # seconds between two looks at a growing history
 TELL_EVERY = 1.0         # seconds between two progress messages
 DECIDES_LATE = 30.0      # a checker that is still open this long after it should have decided is given up
 
@@ -38,6 +38,7 @@ class Scene:
     judgements: list[Judgement] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=lambda: {"services": 0.0, "waiting": 0.0, "teardown": 0.0})
     step: str = ""
+    _meanwhile: list[Callable[[], object]] = field(default_factory=list)
     _reader: HistoryReader = field(init=False)
     _cleanups: list[Callable[[], object]] = field(default_factory=list)
 
@@ -55,6 +56,10 @@ class Scene:
     def cleanup(self, action: Callable[[], object]) -> None:
         """Register what must be done at the end, last in first out, whatever happens."""
         self._cleanups.append(action)
+
+    def meanwhile(self, action: Callable[[], object]) -> None:
+        """Register what can be done while this scenario waits for something anyway. It is not done at all if it never waits."""
+        self._meanwhile.append(action)
 
     @contextmanager
     def spending(self, on: str) -> Iterator[None]:
@@ -74,17 +79,22 @@ class Scene:
         """Wait until the checker decides on the growing history, telling what is being waited for. Not recorded as a verdict."""
         with self.spending("waiting"):
             begun = told = time.monotonic()
-            verdict: Verdict = check.judge(self.history())
+            history = self.history()
+            verdict: Verdict = check.judge(history)
 
             def look() -> bool:
-                nonlocal verdict, told
-                verdict = check.judge(self.history())
+                nonlocal history, verdict, told
+                before, history = history, self.history()
+                if history is not before:  # a checker knows nothing else
+                    verdict = check.judge(history)
                 if verdict.open and time.monotonic() - told >= TELL_EVERY:
                     told = time.monotonic()
                     self.session.tell("waiting", id=self.id, elapsed=told - begun, limit=verdict.limit, unit=verdict.unit, seen=verdict.seen)
                 return not verdict.open
 
             if verdict.open:
+                while self._meanwhile:
+                    self._meanwhile.pop()()
                 limit = verdict.limit if verdict.limit is not None and verdict.unit == "s" else 60.0
                 until(look, within=limit + DECIDES_LATE, every=LOOK_EVERY)
         return check.judge(self.history(), final=True) if verdict.open else verdict

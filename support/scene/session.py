@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,31 +22,42 @@ CALIBRATED_WITHIN = 15.0  # seconds
 
 
 class Instruments:
-    """The two processes that stand beside one behave process: its observer and its relay. Each is started when first asked for."""
+    """The two processes that stand beside one behave process: its observer and its relay. Each is there when first asked for."""
 
     def __init__(self, directory: Path, plugins: Sequence[str] = ()) -> None:
         self.directory = directory  # short: it holds Unix sockets
         self.plugins = plugins
         self.listen: Sequence[str] = ()
         self.told: Sequence[str] = ()  # host:port where a running system was told to find the observer
-        self._started: list[ObserverProcess] = []
+        self._launched: dict[str, ObserverProcess] = {}
+
+    def launch(self) -> None:
+        """Start both, side by side, for somebody who will ask for them soon."""
+        self._launch("observer")
+        self._launch("relay")
 
     @cached_property
     def observer(self) -> ObserverProcess:
-        return self._start("observer", [*self.listen, *self.told], self.plugins)
+        return self._ready("observer")
 
     @cached_property
     def relay(self) -> ObserverProcess:
-        return self._start("relay", self.listen, ())
+        return self._ready("relay")
 
-    def _start(self, name: str, listen: Sequence[str], plugins: Sequence[str]) -> ObserverProcess:
-        process = ObserverProcess.start(self.directory, listen, plugins, name=name)
-        self._started.append(process)
+    def _launch(self, name: str) -> ObserverProcess:
+        if name not in self._launched:
+            listen, plugins = ([*self.listen, *self.told], self.plugins) if name == "observer" else (self.listen, ())
+            self._launched[name] = ObserverProcess.launch(self.directory, listen, plugins, name)
+        return self._launched[name]
+
+    def _ready(self, name: str) -> ObserverProcess:
+        process = self._launch(name)
+        process.await_ready()
         return process
 
     def close(self) -> None:
-        while self._started:
-            self._started.pop().close()
+        while self._launched:
+            self._launched.popitem()[1].close()
 
 
 def plugins_of(systems: Sequence[str]) -> list[str]:
@@ -57,7 +70,7 @@ def plugins_of(systems: Sequence[str]) -> list[str]:
 class Session:
     """One process's share of a run, as ``context._runner.session``. ``directory`` is ``reports/runs/<run id>``.
 
-    ``tell(kind, **data)`` speaks to the supervisor: ``waiting`` {id, elapsed, limit, unit, seen}, ``done`` {result}.
+    ``tell(kind, **data)`` speaks to the supervisor: ``waiting`` {id, elapsed, limit, unit, seen}.
     """
 
     settings: Settings
@@ -69,6 +82,8 @@ class Session:
     seed: int
     tell: Callable[..., None]
     clusters: dict[str, Any] = field(default_factory=dict)
+    more: bool = False  # whether this process may be given another scenario after the present one
+    ahead: dict[str, Any] = field(default_factory=dict)  # system → what it started ahead for the next scenario; closed if nobody takes it
 
     @property
     def observer(self) -> ObserverProcess:
@@ -87,12 +102,20 @@ class Session:
         """How far (± s) this run's instruments were off on a simulated outage; None if that could not be found out."""
         return self._calibration["rto_error_s"] if self._calibration else None
 
+    def anteroom(self) -> Path:
+        """Where what was started ahead records until its scenario begins; beside the scenarios, so that it can be moved there."""
+        directory = self.directory / f"ahead-{self.instruments.directory.name}"
+        directory.mkdir(exist_ok=True)
+        return directory
+
     def close(self) -> None:
         """End what this process started."""
-        try:
-            self.testbed.close()
-        finally:
-            self.instruments.close()
+        with ExitStack() as closing:
+            closing.callback(shutil.rmtree, self.anteroom())
+            closing.callback(self.instruments.close)
+            closing.callback(self.testbed.close)
+            for unused in self.ahead.values():
+                closing.callback(unused.close)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

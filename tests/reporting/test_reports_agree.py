@@ -116,8 +116,9 @@ def test_criteria_come_in_natural_order() -> None:
     assert [t.criterion for t in tally(found)] == ["R1.1", "R1.2", "R1.10"]
 
 
-def test_an_allure_result_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
+def test_an_allure_result_that_nobody_vouches_for_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(RUN))
     (tmp_path / "allure-results").mkdir()
     (tmp_path / "allure-results" / "1-result.json").write_text(json.dumps({"uuid": "u", "name": "Stray", "status": "passed"}))
-    assert allure_results.complete(tmp_path, RunInfo.load(tmp_path), []) == ["Allure shows 'Stray' as passed, but it has no result"]
+    assert allure_results.complete(tmp_path, RunInfo.load(tmp_path), []) == ["'Stray' has no result: it is left out"]
+    assert not list((tmp_path / "allure-results").glob("*-result.json"))

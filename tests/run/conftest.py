@@ -59,7 +59,7 @@ class Toy:
     def children(self, supervisor: int) -> list[psutil.Process]:
         """The forks of a supervisor: they have its command line."""
         parent = psutil.Process(supervisor)
-        return [child for child in parent.children() if child.cmdline() == parent.cmdline()]
+        return [child for child in parent.children() if running(child) and child.cmdline() == parent.cmdline()]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from support.evidence.contract import ContractFindings
 from support.outcomes import BadInput, CouldNotJudge
 from support.scene.scene import Scene
 from support.systems.streams.orchestrator import Orchestrator
-from support.systems.streams.start import Starter
+from support.systems.streams.site import Site
 
 CONTRACT = Path(__file__).parent / "contract"
 ASKS_FOR = 10.0         # seconds at most
@@ -33,14 +33,15 @@ OPTIONAL = {"refresh": "refresh", "rebalance": "rebalance"}  # capability → op
 
 def check(scene: Scene) -> ContractFindings:
     """Ask the target's orchestrator. What it cannot be asked, because it does not start, is a finding, too."""
-    starter = Starter(scene)
-    lacks = [operation for capability, operation in OPTIONAL.items() if not starter.has(capability)]
+    site = Site(scene.session, scene.directory)
+    scene.cleanup(site.close)
+    lacks = [operation for capability, operation in OPTIONAL.items() if not site.has(capability)]
     try:
-        orchestrator = starter.orchestrator()
+        orchestrator = site.orchestrator
         orchestrator.wait_ready()
     except (CouldNotJudge, BadInput) as error:
         return ContractFindings("streams", "it does not start", (str(error),))
-    if starter.runs_already:
+    if site.runs_already:
         cases, findings = _ask(orchestrator, scene, ["--include-method", "GET"])
         return ContractFindings("streams", f"it runs already, so it was only read from: {cases}", tuple(findings))
     without = [word for operation in lacks for word in ("--exclude-operation-id", operation)]

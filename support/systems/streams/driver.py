@@ -23,7 +23,7 @@ from support.systems.streams.checks import NothingMoves, Queued, Settled
 from support.systems.streams.fleet import SimulatedWorker, Worker
 from support.systems.streams.orchestrator import Orchestrator
 from support.systems.streams.roles import Role, parse_role
-from support.systems.streams.start import Starter
+from support.systems.streams.site import Site
 from support.systems.streams.timeline import state
 
 SETTLES_WITHIN = 60.0   # criteria.md: "Where a rule states no time, the fleet has 60 s to settle."
@@ -52,11 +52,11 @@ class Streams:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.starter = Starter(scene)
+        self.site = Site.take(scene.session, scene.directory)
+        scene.cleanup(self.site.close)
         self.workers: dict[str, Worker] = {}
         self.stimulus = Stimulus(time.monotonic_ns())
         self.names: list[str] = []  # the streams of the catalogue
-        self._orchestrator: Orchestrator | None = None
         self.serving = False
         self._named = 0
 
@@ -65,9 +65,9 @@ class Streams:
     def publish(self, streams: Sequence[str]) -> None:
         """Let the catalogue be exactly these streams, and wait for the system's acknowledgement if it runs."""
         self.names = list(streams)
-        self.starter.set_catalogue(self.names)
+        self.site.set_catalogue(self.names)
         if self.serving:
-            self._acknowledge(self.orchestrator)
+            self._acknowledge()
 
     def grow_to(self, streams: int) -> None:
         self.publish([*self.names, *(self._new_name() for _ in range(streams - len(self.names)))])
@@ -80,8 +80,8 @@ class Streams:
         self._named += 1
         return f"s{self._named:03d}"
 
-    def _acknowledge(self, orchestrator: Orchestrator) -> None:
-        version = self.starter.acknowledge(orchestrator, self.names)
+    def _acknowledge(self) -> None:
+        version = self.site.acknowledge(self.names)
         self.scene.segment.record("change-acknowledged", version=version)
 
     # --- the orchestrator ---
@@ -89,18 +89,17 @@ class Streams:
     @property
     def orchestrator(self) -> Orchestrator:
         """The orchestrator, started the first time that it is asked for; it may not be ready yet."""
-        if self._orchestrator is None:
-            with self.scene.spending("services"):
-                self._orchestrator = self.starter.orchestrator()
-        return self._orchestrator
+        with self.scene.spending("services"):
+            return self.site.orchestrator
 
     def serve(self) -> None:
         """Wait until the orchestrator serves and has the catalogue; from then on its state is recorded."""
         if not self.serving:
+            orchestrator = self.orchestrator
             with self.scene.spending("services"):
-                self.orchestrator.wait_ready()
-            self._acknowledge(self.orchestrator)
-            self.starter.watch(self.orchestrator)
+                orchestrator.wait_ready()
+            self._acknowledge()
+            self.site.watch()
             self.serving = True
 
     def restart_orchestrator(self) -> None:
@@ -121,7 +120,7 @@ class Streams:
         self.enlist(room, simulated=simulated)
         self.serve()
         self.settle()
-        if room and self.starter.has("rebalance"):  # what it still had in mind must not be taken for a consequence of what follows
+        if room and self.site.has("rebalance"):  # what it still had in mind must not be taken for a consequence of what follows
             self.orchestrator.rebalance()
             self.settle()
 
@@ -135,8 +134,8 @@ class Streams:
         """Start workers, side by side; programs register when they are ready, simulated ones at the same moment."""
         if here := sorted(room.keys() & self.workers.keys()):
             raise BadInput(f'worker "{here[0]}" is already there')
-        make = self.starter.simulated if simulated else self.starter.worker
-        started: list[Worker] = [make(name, capacity, self.orchestrator) for name, capacity in room.items()]
+        make = self.site.simulated if simulated else self.site.worker
+        started: list[Worker] = [make(name, capacity) for name, capacity in room.items()]
         for worker in started:
             self.workers[worker.name] = worker
             self.scene.segment.record("instance-started", instance=worker.name, capacity=worker.capacity)
@@ -250,6 +249,7 @@ class Streams:
         now = state(self.scene.history())
         owners = {stream: owner for stream, owner in now.owners if owner is not None} if now else {}
         self.stimulus = Stimulus(time.monotonic_ns(), owners)
+        self.scene.meanwhile(self.site.start_next)
         return self.stimulus
 
     def settle(self) -> None:
@@ -259,7 +259,7 @@ class Streams:
         self.scene.require(Settled(since, SETTLES_WITHIN, list(self.workers)))
 
     def observe(self, op: str, **args: Any) -> Any:
-        return self.starter.call(op, **args)
+        return self.site.call(op, **args)
 
     def look(self) -> dict[str, Any]:
         """Have a fresh state recorded now; by observer (``database``, ``api``), as it was recorded."""
@@ -268,7 +268,7 @@ class Streams:
 
     def let_a_check_pass(self) -> None:
         """Let the system's periodic check come round, where its clock can be turned."""
-        if self.starter.has("clock"):
+        if self.site.has("clock"):
             self.observe("clock.advance", seconds=CHECK_INTERVAL, step=CHECK_INTERVAL)
 
     def judge(self, make: Callable[[Stimulus], Check]) -> Verdict:
@@ -278,7 +278,7 @@ class Streams:
     def nothing_moves(self, seconds: float, *, policy_time: bool = False) -> Verdict:
         """Watch that nothing moves. ``policy_time`` is crossed with the system's clock where it follows one."""
         since = self.stimulus.t
-        if policy_time and self.starter.has("clock"):
+        if policy_time and self.site.has("clock"):
             self.observe("clock.advance", seconds=seconds, step=CHECK_INTERVAL)
             seconds = 1.0  # real time for whatever the advance set off
         until = time.monotonic_ns() + round(seconds * SECOND) if policy_time else since + round(seconds * SECOND)
@@ -293,6 +293,4 @@ class Streams:
     def logs(self) -> dict[str, str]:
         """Node → what it wrote, secrets scrubbed."""
         logs = {worker.name: worker.log() for worker in self.workers.values() if worker.log()}
-        if self._orchestrator is not None and self._orchestrator.node is not None:
-            logs["orchestrator"] = self._orchestrator.node.log()
-        return logs
+        return {**logs, **self.site.logs()}

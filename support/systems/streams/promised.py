@@ -26,7 +26,7 @@ def judge_promises(streams: Streams, within: float) -> list[Verdict]:
     if not broken:  # else there is nothing to wait for
         settled = _settle(streams, within)
         checks += [promise() for promise in SETTLED]
-        if settled.met and streams.starter.has("rebalance"):
+        if settled.met and streams.site.has("rebalance"):
             checks.append(_rebalance_twice(streams))
             _settle(streams, within)  # where it moved something, its new owner begins to read
     history = scene.history()
@@ -42,7 +42,7 @@ def judge_quietly(streams: Streams) -> None:
 
 
 def _always(streams: Streams) -> list[Check]:
-    return [promise() for promise in (*ALWAYS, *(FROM_THE_LOG if streams.starter.has("views") else ()))]
+    return [promise() for promise in (*ALWAYS, *(FROM_THE_LOG if streams.site.has("views") else ()))]
 
 
 def _settle(streams: Streams, within: float) -> Verdict:
