@@ -11,14 +11,19 @@ def _capability(fault, role, **_):
     return [f"{fault.capability}:{program}"]
 
 
+def _noticed(fault, **_):
+    """A guess at how long a system takes to notice what befell it; whoever is stopped tells it."""
+    return 0.0 if fault.capability == "stop" else 5.0
+
+
 @when("{role:Role} is {fault:Fault}")
 @when("{role:Role} are {fault:Fault}")
-@needs(given=_capability, seconds=0.3)
+@needs(given=_capability, seconds=_noticed)
 def step_inject(context, role, fault):
     context.system.inject(fault, context.system.role(role))
 
 
 @when("{role:Role} is {fault:Fault} for {duration:Seconds}")
-@needs(given=_capability, seconds=2.5)
+@needs(given=_capability, seconds=lambda duration, **_: duration)
 def step_inject_for(context, role, fault, duration):
     context.system.inject_for(fault, context.system.role(role), duration)

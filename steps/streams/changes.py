@@ -8,13 +8,13 @@ CLUSTERS = ["postgres"]
 
 
 @when("{role:Role} with room for {room:Count} streams joins")
-@needs("start:orchestrator", "start:worker", "link", clusters=CLUSTERS, seconds=0.3)
+@needs("start:orchestrator", "start:worker", "link", clusters=CLUSTERS)
 def step_join(context, role, room):
     context.streams.join(dict.fromkeys(context.streams.role(role).names, room))
 
 
 @when("ten simulated workers with room for {room:Count} streams each register at once")
-@needs("start:orchestrator", clusters=CLUSTERS, seconds=0.3)
+@needs("start:orchestrator", clusters=CLUSTERS)
 def step_ten_register(context, room):
     context.streams.join({f"N{number}": room for number in range(10)}, simulated=True)
 
@@ -38,18 +38,18 @@ def step_remove(context, streams, role):
 
 
 @when("{streams:Count} streams of {role:Role} are removed from the catalogue while it is cut off for {duration:Seconds}")
-@needs("refresh", "link", seconds=2.5)
+@needs("refresh", "link", seconds=lambda duration, **_: duration)
 def step_remove_while_away(context, streams, role, duration):
     context.streams.remove_while_cut_off(context.streams.role(role), streams, duration)
 
 
 @when("the orchestrator is killed and started again")
-@needs("kill:orchestrator", "restart", seconds=1.5)
+@needs("kill:orchestrator", "restart", seconds=0.5)
 def step_restart(context):
     context.streams.crash_and_restart()
 
 
 @when("{changes:Count} changes are made at random")
-@needs("start:orchestrator", "refresh", clusters=CLUSTERS, seconds=4)
+@needs("start:orchestrator", "refresh", clusters=CLUSTERS, seconds=3)
 def step_random_changes(context, changes):
     context.streams.change_at_random(changes)

@@ -9,7 +9,7 @@ from support.systems.streams.driver import CHECK_INTERVAL, SETTLES_WITHIN
 
 
 @then("every stream of {role:Role} is read by another worker within {limit:Seconds}")
-@needs(seconds=6)
+@needs()
 def step_taken_over(context, role, limit):
     names = context.streams.role(role).names
     verdict = context.streams.judge(lambda since: TakenOver(since.streams_of(*names), since.t, limit))
@@ -18,7 +18,7 @@ def step_taken_over(context, role, limit):
 
 @then("{role:Role} reads its share of {share:Count} streams within {limit:Seconds}")
 @then("{role:Role} read {share:Count} streams within {limit:Seconds}")
-@needs(seconds=1)
+@needs()
 def step_reads(context, role, share, limit):
     names = context.streams.role(role).names
     verdict = context.streams.judge(lambda since: Reads(list(names), share, share, since.t, limit))
@@ -26,7 +26,7 @@ def step_reads(context, role, share, limit):
 
 
 @then("{role:Role} reads its share of {low:Count} to {high:Count} streams within {limit:Seconds}")
-@needs(seconds=1)
+@needs()
 def step_reads_between(context, role, low, high, limit):
     names = context.streams.role(role).names
     verdict = context.streams.judge(lambda since: Reads(list(names), low, high, since.t, limit))
@@ -49,35 +49,35 @@ def step_stay_queued(context, streams):
 
 
 @then("all {streams:Count} streams are queued within {limit:Seconds}")
-@needs(seconds=5.5)
+@needs()
 def step_all_queued(context, streams, limit):
     verdict = context.streams.judge(lambda since: Queued(streams, since.t, limit))
     assert verdict.met, sentence(verdict)
 
 
 @then("no stream changes its owner for {duration:Seconds}")
-@needs(seconds=15)
+@needs(seconds=lambda duration: duration)
 def step_nothing_moves(context, duration):
     verdict = context.streams.nothing_moves(duration)
     assert verdict.met, sentence(verdict)
 
 
 @then("no stream changes its owner for {checks:Count} checks of the balance")
-@needs(seconds=1.5)
+@needs(seconds=1)
 def step_nothing_moves_for_checks(context, checks):
     verdict = context.streams.nothing_moves(checks * CHECK_INTERVAL, policy_time=True)
     assert verdict.met, sentence(verdict)
 
 
 @then("the load gap is at most {points:Count} percentage points within {limit:Seconds}")
-@needs(seconds=0.5)
+@needs()
 def step_gap(context, points, limit):
     verdict = context.streams.judge(lambda since: Balanced(since.t, limit, gap=points))
     assert verdict.met, sentence(verdict)
 
 
 @then("exactly {moves:Count} stream moves from {source:Role} to {target:Role} within {limit:Seconds}")
-@needs("views", seconds=0.5)
+@needs("views")
 def step_moves_exactly(context, moves, source, target, limit):
     (giver,), (taker,) = context.streams.role(source).names, context.streams.role(target).names
     verdict = context.streams.judge(lambda since: MovesExactly(moves, giver, taker, since.t, limit))
@@ -85,7 +85,7 @@ def step_moves_exactly(context, moves, source, target, limit):
 
 
 @then("every stream is read by exactly one worker within {limit:Seconds}")
-@needs(seconds=3)
+@needs()
 def step_read_once(context, limit):
     verdict = context.streams.judge(lambda since: ReadOnce(since.t, limit))
     assert verdict.met, sentence(verdict)
@@ -99,7 +99,7 @@ def step_within_share(context, tolerance, limit):
 
 
 @then("every promise held throughout")
-@needs(seconds=0.5)
+@needs()
 def step_promises(context):
     broken = [verdict for verdict in context.streams.judge_promises() if not verdict.met]
     assert not broken, "; ".join(sentence(verdict) for verdict in broken)

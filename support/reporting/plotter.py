@@ -1,4 +1,4 @@
-"""Draws pictures while a run goes on: a process of the lowest priority, so that neither the run nor what it measures waits for matplotlib."""
+"""Draws the pictures of a run, in a process of its own, so that a run never loads matplotlib beside what it measures."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ def unlabelled() -> dict[str, str]:
 
 def serve(run_directory: Path) -> int:
     """Draw the scenario folders that standard input names, one a line, until it ends. One that cannot be drawn is told and left out."""
-    os.nice(19)
     from support.reporting.plots import draw
 
     import_of_every_system("pictures")

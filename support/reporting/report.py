@@ -43,7 +43,7 @@ def build(run_directory: Path, results: list[ScenarioResult], times: dict[str, f
 
 
 def _draw_missing(run_directory: Path, results: list[ScenarioResult]) -> list[str]:
-    """Draw what nobody asked a Plotter for while the run went on."""
+    """Draw the pictures that are not there yet: when a run is over, so that nothing disturbs what it measures."""
     plotter = Plotter(run_directory)
     for result in results:
         if not (run_directory / result.directory / PICTURE).exists():

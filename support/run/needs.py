@@ -20,7 +20,7 @@ _Step = TypeVar("_Step", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Needs:
-    """Capabilities, clusters, and how long the step takes (seconds) as far as is known beforehand."""
+    """Capabilities, clusters, and the time (seconds) that must pass in the step however fast everything is, as far as is known beforehand."""
 
     capabilities: frozenset[str] = frozenset()
     clusters: frozenset[str] = frozenset()
@@ -34,19 +34,21 @@ class Needs:
 class _Declared:
     needs: Needs
     given: Callable[..., Iterable[str]] | None
+    lasts: Callable[..., float] | None
 
 
 def needs(
     *capabilities: str,
     clusters: Iterable[str] = (),
-    seconds: float = 0.0,
+    seconds: float | Callable[..., float] = 0.0,
     given: Callable[..., Iterable[str]] | None = None,
 ) -> Callable[[_Step], _Step]:
     """Declare a step function's needs; stands below ``@given/@when/@then``.
 
-    ``given`` gets the parsed arguments by name and answers with further capabilities.
+    ``given`` gets the parsed arguments by name and answers with further capabilities; ``seconds``, if it is a function, with the time.
     """
-    declared = _Declared(Needs(frozenset(capabilities), frozenset(clusters), seconds), given)
+    fixed, lasts = (0.0, seconds) if callable(seconds) else (seconds, None)
+    declared = _Declared(Needs(frozenset(capabilities), frozenset(clusters), fixed), given, lasts)
 
     def mark(function: _Step) -> _Step:
         function.declared_needs = declared  # type: ignore[attr-defined]
@@ -61,4 +63,4 @@ def needs_of(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Need
     if declared is None:
         return Needs()
     further = frozenset(declared.given(**arguments)) if declared.given else frozenset()
-    return declared.needs | Needs(further)
+    return declared.needs | Needs(further, seconds=declared.lasts(**arguments) if declared.lasts else 0.0)

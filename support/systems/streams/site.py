@@ -61,6 +61,7 @@ class Site:
             with ExitStack() as unless_started, suppress(Exception):  # it is that scenario that shall fail of it, when it starts its own
                 site = Site(self.session, self.session.anteroom())
                 unless_started.callback(site.close)
+                site.set_catalogue([])
                 site.orchestrator  # noqa: B018 - starts it
                 self.session.ahead[SYSTEM] = site
                 unless_started.pop_all()
