@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from support.observer.process import ObserverProcess
 from support.outcomes import BadInput
+from support.testbed.belongings import Belongings
 from support.testbed.container import ContainerNode
 from support.testbed.engine import available, start_ryuk, sweep
 from support.testbed.interface import HOST, OUTSIDE, Address, Link, Node, NodeSpec, Testbed
@@ -36,7 +37,7 @@ class Containers(Testbed):
         self._relay = relay
         self._run_id = run_id
         self._maker = os.getpid()
-        self._owned: list[tuple[int, ContainerNode | RelayLink]] = []
+        self._belongings = Belongings()
         register_run(run_id)  # from here on, no sweep takes away what is made
         start_ryuk()
         self._network = Network.create(run_id)
@@ -46,14 +47,10 @@ class Containers(Testbed):
         """See ``Testbed.node``. BadInput: its image cannot be had."""
         if spec.image is None:
             return self._processes.node(spec)
-        node = ContainerNode(spec, self._run_id, self._network)
-        self._owned.append((os.getpid(), node))
-        return node
+        return self._belongings.add(ContainerNode(spec, self._run_id, self._network))
 
     def link(self, viewer: str | Node, node: Node | Address, port: str, beside: Link | None = None) -> Link:
-        link = RelayLink(self._relay(), viewer, node, port, self.listen_addresses(), self.host_address, beside)
-        self._owned.append((os.getpid(), link))
-        return link
+        return self._belongings.add(RelayLink(self._relay(), viewer, node, port, self.listen_addresses(), self.host_address, beside))
 
     def host_address(self, seen_from: str | Node = HOST) -> str:
         """The gateway for containers; everything else is on the host itself, or outside."""
@@ -66,10 +63,7 @@ class Containers(Testbed):
 
     def close(self) -> None:
         """Remove what this process made; in the process that made the testbed, also the network."""
-        for owner, owned in reversed(self._owned):
-            if owner == os.getpid():
-                owned.close() if isinstance(owned, RelayLink) else owned.remove()
-        self._owned.clear()
+        self._belongings.remove()
         if os.getpid() == self._maker:
             self._network.remove()
         self._processes.close()

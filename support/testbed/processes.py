@@ -21,6 +21,7 @@ import psutil
 
 from support.observer.process import ObserverProcess
 from support.outcomes import BadInput
+from support.testbed.belongings import Belongings
 from support.testbed.interface import HOST, OUTSIDE, Address, Completed, Link, Node, NodeSpec, Testbed
 from support.testbed.links import RelayLink
 from support.testbed.ports import ReservedPort, reserve
@@ -48,17 +49,13 @@ class Processes(Testbed):
         self._listen = listen
         self._folder = register_run(run_id)
         self._maker = os.getpid()
-        self._owned: list[tuple[int, ProcessNode | RelayLink]] = []
+        self._belongings = Belongings()
 
     def node(self, spec: NodeSpec) -> Node:
-        node = ProcessNode(spec, self.run_id, self._folder, self._listen)
-        self._owned.append((os.getpid(), node))
-        return node
+        return self._belongings.add(ProcessNode(spec, self.run_id, self._folder, self._listen))
 
     def link(self, viewer: str | Node, node: Node | Address, port: str, beside: Link | None = None) -> Link:
-        link = RelayLink(self._relay(), viewer, node, port, self.listen_addresses(), self.host_address, beside)
-        self._owned.append((os.getpid(), link))
-        return link
+        return self._belongings.add(RelayLink(self._relay(), viewer, node, port, self.listen_addresses(), self.host_address, beside))
 
     def host_address(self, seen_from: str | Node = HOST) -> str:
         return self.outside or LOOPBACK if seen_from == OUTSIDE else LOOPBACK
@@ -68,10 +65,7 @@ class Processes(Testbed):
 
     def close(self) -> None:
         """Remove the nodes and links that this process made; in the process that made the testbed, also the run's folder."""
-        for owner, owned in reversed(self._owned):
-            if owner == os.getpid():
-                owned.close() if isinstance(owned, RelayLink) else owned.remove()
-        self._owned.clear()
+        self._belongings.remove()
         if os.getpid() == self._maker:
             end_run(self.run_id)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from support.deadline import until
+from support.scene.scene import Scene
 from support.systems.streams.checks.balancing import distances
 from support.systems.streams.sequences import MOST_STREAMS, MOST_WORKERS, ROOMS, Change, play, random_changes, shorten
 from support.systems.streams.timeline import Snapshot, snapshot_looked_at
-
-if TYPE_CHECKING:
-    from support.systems.streams.driver import Streams
 
 TOLERANCE = 2            # streams; where a sequence is given up as failing, the checker judges by the sentence's own
 REPLAY_PATIENCE = 1.5    # seconds that a shortened sequence is given; the judged one has the full limit
@@ -21,10 +19,27 @@ CHECKS = 10              # periodic checks that may pass, 50 s: far from a heart
 FAR = Fraction(10**6)    # the distance of a fleet that does not even know all its workers and streams
 
 
+class Fleet(Protocol):
+    """What of the driver (there with its documentation) it takes to change a fleet."""
+
+    scene: Scene
+    names: list[str]
+
+    @property
+    def workers(self) -> Collection[str]: ...
+    def publish(self, streams: Sequence[str]) -> None: ...
+    def grow_to(self, streams: int) -> None: ...
+    def remove(self, streams: Iterable[str]) -> None: ...
+    def enlist(self, room: dict[str, int], *, simulated: bool = False) -> None: ...
+    def dismiss(self, name: str) -> None: ...
+    def let_a_check_pass(self) -> None: ...
+    def look(self) -> dict[str, Any]: ...
+
+
 class ChangingFleet:
     """Implements ``sequences.Rig`` on a streams system; remembers what it did."""
 
-    def __init__(self, streams: Streams, *, simulated: bool) -> None:
+    def __init__(self, streams: Fleet, *, simulated: bool) -> None:
         self.streams = streams
         self.simulated = simulated
         self.shortest: list[Change] = []

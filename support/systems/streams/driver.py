@@ -262,9 +262,7 @@ class Streams:
         return self.site.call(op, **args)
 
     def look(self) -> dict[str, Any]:
-        """Have a fresh state recorded now; by observer (``database``, ``api``), as it was recorded."""
-        seen: dict[str, Any] = self.observe("streams.look")
-        return seen
+        return self.site.look()
 
     def let_a_check_pass(self) -> None:
         """Let the system's periodic check come round, where its clock can be turned."""
@@ -285,10 +283,14 @@ class Streams:
         return self.scene.judge(NothingMoves(since, until))
 
     def judge_promises(self) -> list[Verdict]:
-        return promised.judge_promises(self, SETTLES_WITHIN)
+        if not self.serving:
+            raise CouldNotJudge("the system never served: there is nothing to hold it to")
+        return promised.judge_promises(self.scene, self.site, SETTLES_WITHIN)
 
     def judge_quietly(self) -> None:
-        promised.judge_quietly(self)
+        """For a scenario that failed before its last step."""
+        if self.serving:
+            promised.judge_quietly(self.scene, self.site)
 
     def logs(self) -> dict[str, str]:
         """Node → what it wrote, secrets scrubbed."""

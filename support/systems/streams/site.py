@@ -95,6 +95,11 @@ class Site:
         urls: dict[str, str] = opened["urls"]
         return urls
 
+    def look(self) -> dict[str, Any]:
+        """Have a fresh state recorded now; by observer (``database``, ``api``), as it was recorded."""
+        seen: dict[str, Any] = self.call("streams.look")
+        return seen
+
     def suite_url(self, path: str, viewer: str | Node = HOST) -> str:
         """The URL of one of the suite's own parts (catalogue, clock), as ``viewer`` reaches it."""
         return f"{self._urls[self.testbed.host_address(viewer)]}/{path}"
