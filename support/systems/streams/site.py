@@ -161,6 +161,7 @@ class Site:
 
     def _leave_empty(self, orchestrator: Orchestrator) -> None:
         """Take our instances and streams out of a running system."""
+        self.call("streams.leave_all")  # one that is merely dismissed registers again
         for name in sorted(self._instances):
             orchestrator.dismiss(name)
         self.set_catalogue([])

@@ -64,6 +64,12 @@ async def _leave(scope: Scope, name: str) -> dict[str, int]:
     return {"status": status}
 
 
+async def _leave_all(scope: Scope) -> None:
+    fleet = scope.part(Fleet)
+    for name in list(fleet):
+        await fleet.pop(name).leave()
+
+
 async def _drop(scope: Scope, name: str) -> None:
     await scope.part(Fleet).named(name).drop()
 
@@ -99,6 +105,6 @@ def plug(observer: Observer) -> dict[str, Handler]:
     operations: dict[str, Callable[..., Awaitable[Any]]] = {
         "set_catalogue": _set_catalogue, "hold_stops": _hold_stops, "waiting_stops": _waiting_stops,
         "watch_database": _watch_database, "watch_api": _watch_api, "unwatch": _unwatch, "look": _look,
-        "join": _join, "register": _register, "leave": _leave, "drop": _drop,
+        "join": _join, "register": _register, "leave": _leave, "leave_all": _leave_all, "drop": _drop,
     }  # fmt: skip
     return {f"streams.{name}": observer.scoped(operation) for name, operation in operations.items()}
