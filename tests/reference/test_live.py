@@ -110,10 +110,10 @@ def test_silence_beyond_the_time_out_is_a_loss_and_the_returning_worker_register
     around.advance(60)
     os.kill(system.running["B"].pid, signal.SIGSTOP)
     around.followed.pop("B")
-    for _ in range(5):
+    for _ in range(4):  # B's last heartbeat may have come before the orchestrator had turned its own clock
         around.advance(60)
     assert system.counts() == {"A": 2, "B": 2}
-    around.advance(1)
+    around.advance(61)
     until(lambda: system.counts() == {"A": 4}, seen=system.counts)
     os.kill(system.running["B"].pid, signal.SIGCONT)
     system.settled(A=2, B=2)
