@@ -104,14 +104,17 @@ class Session:
 
     def anteroom(self) -> Path:
         """Where what was started ahead records until its scenario begins; beside the scenarios, so that it can be moved there."""
-        directory = self.directory / f"ahead-{self.instruments.directory.name}"
-        directory.mkdir(exist_ok=True)
-        return directory
+        self._anteroom.mkdir(exist_ok=True)
+        return self._anteroom
+
+    @property
+    def _anteroom(self) -> Path:
+        return self.directory / f"ahead-{self.instruments.directory.name}"
 
     def close(self) -> None:
         """End what this process started."""
         with ExitStack() as closing:
-            closing.callback(shutil.rmtree, self.anteroom())
+            closing.callback(shutil.rmtree, self._anteroom, ignore_errors=True)
             closing.callback(self.instruments.close)
             closing.callback(self.testbed.close)
             for unused in self.ahead.values():

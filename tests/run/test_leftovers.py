@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.deadline import until
 from tests.run.real import ENGINE_MISSING, Suite, kill_with_everybody, suite, wait_for_waiting
 
 KILLED = ("--name", "^A worker's process is killed$")
@@ -39,6 +40,22 @@ def test_told_to_stop_amid_a_failover(tmp_path: Path, number: signal.Signals) ->
         output, _ = running.communicate(timeout=60)
         assert running.returncode == 128 + number, output
         assert real.left_behind() == []
+
+
+def test_told_to_stop_when_the_next_scenario_was_prepared(tmp_path: Path) -> None:
+    with suite(tmp_path / "reports") as real:
+        running = real.begin("--jobs=1", *KILLED, *JOINS)
+        wait_for_waiting(running, real)
+
+        def prepared() -> bool:
+            return sum("orchestrator" in line for line in real.nodes()) == 2
+
+        assert until(prepared, within=20), real.nodes()
+        assert list(real.reports.glob("runs/*/ahead-*/observer.jsonl"))
+        running.send_signal(signal.SIGTERM)
+        output, _ = running.communicate(timeout=60)
+        assert running.returncode == 128 + signal.SIGTERM, output
+        assert real.left_behind() == [] and not list(real.reports.glob("runs/*/ahead-*"))
 
 
 @pytest.mark.skipif(ENGINE_MISSING is not None, reason=str(ENGINE_MISSING))
