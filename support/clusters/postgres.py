@@ -35,6 +35,7 @@ _SETTINGS = {
     "max_connections": "300",
     "log_line_prefix": "%m [%p] %u@%d ",
     "log_lock_waits": "on",
+    "dynamic_shared_memory_type": "mmap",  # in its own folder: what is in /dev/shm would outlive a kill
 }
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}  # survives every end of its processes, not one of the machine
 

@@ -21,6 +21,7 @@ import psutil
 
 from support.observer.process import ObserverProcess
 from support.outcomes import BadInput
+from support.testbed import shared_memory
 from support.testbed.belongings import Belongings
 from support.testbed.interface import HOST, OUTSIDE, Address, Completed, Link, Node, NodeSpec, Testbed
 from support.testbed.links import RelayLink
@@ -117,6 +118,7 @@ class ProcessNode(Node):
             self._process = self._spawn(self._template.all(self.spec.command), stdin=subprocess.DEVNULL, stdout=log)
         self._owner = os.getpid()
         self._main = psutil.Process(self._process.pid)
+        shared_memory.note_maker(self._folder, self._main)
 
     def stop(self, grace: float = _PATIENCE) -> int | None:
         if self._main is not None and self.alive():
@@ -171,7 +173,10 @@ class ProcessNode(Node):
     def remove(self) -> None:
         if self._removed:
             return
+        for process in self._members() if self.alive() else []:  # one may be in the middle of an initdb
+            shared_memory.note_maker(self._folder, process)
         self.kill()
+        shared_memory.remove(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         for port in self._ports.values():
             port.release()

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from support.deadline import until
-from support.testbed import containers
+from support.testbed import containers, shared_memory
 from support.testbed.procfs import descendants, labelled, running, send
 from support.testbed.runs import PREFIX, RUN_LABEL, base, claim_dead, lives
 
@@ -38,6 +38,8 @@ def _sweep_folders() -> set[str]:
         for folder in place.glob(f"{PREFIX}*/"):
             with claim_dead(folder) as is_dead:
                 if is_dead:
+                    for node in folder.iterdir():
+                        shared_memory.remove(node)
                     shutil.rmtree(folder, ignore_errors=True)  # what still resists is left to the next sweep
                     dead.add(folder.name.removeprefix(PREFIX))
     return dead

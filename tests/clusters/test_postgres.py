@@ -16,6 +16,7 @@ import pytest
 from support.clusters import postgres_binaries
 from support.clusters.postgres import Postgres
 from support.outcomes import BadInput
+from support.testbed import shared_memory
 from support.testbed.processes import Processes
 from tests.testbed.test_processes import no_relay
 
@@ -178,3 +179,15 @@ def test_a_cache_that_somebody_else_can_write_is_refused(monkeypatch, tmp_path):
     cache.chmod(0o777)
     with pytest.raises(BadInput, match="is not this user's own folder"):
         postgres_binaries.find("wheel")
+
+
+def test_a_closed_server_leaves_no_shared_memory(testbed):
+    server = Postgres.start(testbed)
+    with server.connect() as connection:
+        place, = connection.execute("SHOW data_directory").fetchone()
+        kind, = connection.execute("SHOW dynamic_shared_memory_type").fetchone()
+    pid = int(Path(place, "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+    assert kind == "mmap"  # its files are in the data directory
+    assert pid in {maker for _, maker, *_ in shared_memory.segments()}
+    server.close()
+    assert pid not in {maker for _, maker, *_ in shared_memory.segments()}

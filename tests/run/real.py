@@ -19,6 +19,7 @@ from support.testbed.engine import RUN_LABEL as CONTAINER_LABEL
 from support.testbed.engine import api
 from support.testbed.procfs import labelled, running
 from support.testbed.runs import RUN_LABEL
+from support.testbed.shared_memory import segments
 
 ROOT = Path(__file__).parents[2]
 ENGINE_MISSING = available(["postgres:17"])
@@ -32,6 +33,7 @@ class Suite:
     reports: Path
     testbed: str = "processes"
     env: dict[str, str] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)  # pids of its processes
 
     def begin(self, *args: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "behave", "-D", f"testbed={self.testbed}", "-D", f"reports={self.reports}", *args]
@@ -45,19 +47,25 @@ class Suite:
         return sorted((self.reports / "runs").glob("*"))
 
     def left_behind(self) -> list[object]:
-        """Processes, containers and networks of these runs, and every temporary file."""
+        """Processes, containers, networks and shared memory of these runs, and every temporary file."""
         ids = {run.name for run in self.runs}
-        left: list[object] = [process for process, run in labelled(RUN_LABEL) if run in ids and running(process)]
+        left: list[object] = [*self.processes(), *(segment for segment, maker, *_ in segments() if maker in self.seen)]
         if self.testbed == "containers":
             for run in ids:
                 label = {"label": f"{CONTAINER_LABEL}={run}"}
                 left += [found["Id"] for found in (*api().containers(all=True, filters=label), *api().networks(filters=label))]
         return left + sorted(self.temporary.iterdir())
 
+    def processes(self) -> list[psutil.Process]:
+        """Those of these runs, which are remembered."""
+        ids = {run.name for run in self.runs}
+        found = [process for process, run in labelled(RUN_LABEL) if run in ids and running(process)]
+        self.seen |= {process.pid for process in found}
+        return found
+
     def nodes(self) -> list[str]:
         """The command lines of the system's programs, as far as they run as processes."""
-        ids = {run.name for run in self.runs}
-        lines = [" ".join(process.cmdline()) for process, run in labelled(RUN_LABEL) if run in ids and running(process)]
+        lines = [" ".join(process.cmdline()) for process in self.processes()]
         return [line for line in lines if "reference_streams" in line]
 
 
@@ -78,6 +86,7 @@ def wait_for_waiting(running_suite: subprocess.Popen[str], real: Suite) -> None:
 
     assert until(lambda: in_effect() or running_suite.poll() is not None, within=60)
     assert running_suite.poll() is None, running_suite.communicate()[0]
+    real.processes()
 
 
 def kill_with_everybody(running_suite: subprocess.Popen[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from support.deadline import until
 from support.outcomes import BadInput
+from support.testbed import shared_memory
 from support.testbed.interface import Node, NodeSpec
 from support.testbed.ports import reserve
 from support.testbed.processes import Processes
@@ -266,3 +268,44 @@ def test_a_port_that_anybody_listens_on_is_not_reserved(monkeypatch):
         found = reserve()
     assert found.number == free.number
     found.release()
+
+
+MAKE_SEGMENT = """
+import ctypes, sys, time
+segment = ctypes.CDLL(None).shmget(0, 64, 0o1600)
+assert segment >= 0
+print("made", segment, flush=True)
+time.sleep(60)
+"""
+
+
+def segment_of(node: Node) -> int:
+    assert said(node, "made ")
+    return int(node.log().split()[1])
+
+
+def left(segment: int) -> bool:
+    return any(segment == there for there, *_ in shared_memory.segments())
+
+
+@pytest.mark.parametrize("script", ["exec \"$@\"", "\"$@\" & wait"], ids=["main process", "child"])
+def test_shared_memory_goes_with_the_node_that_made_it(testbed, script):
+    node = testbed.node(NodeSpec("node", ["sh", "-c", script, "sh", PYTHON, "-c", MAKE_SEGMENT]))
+    node.start()
+    segment = segment_of(node)
+    node.kill() if script.startswith("exec") else None
+    assert left(segment)  # it outlives a kill, so that a node may be started again
+    node.remove()
+    assert not left(segment)
+
+
+def test_shared_memory_of_others_is_left_alone(testbed):
+    libc = ctypes.CDLL(None)
+    mine = libc.shmget(0, 64, 0o1600)
+    try:
+        node = shell(testbed, "sleep 60")
+        node.start()
+        node.remove()
+        assert left(mine)
+    finally:
+        libc.shmctl(mine, 0, None)

@@ -17,7 +17,7 @@ from support.testbed.interface import NodeSpec
 from support.testbed.processes import Processes
 from support.testbed.runs import end_run, folder, lives, register_run
 from support.testbed.sweep import sweep
-from tests.testbed.test_processes import no_relay, sleepers
+from tests.testbed.test_processes import MAKE_SEGMENT, left, no_relay, sleepers
 
 # A supervisor with a node whose child has left its session: that one does not die with the supervisor.
 SUPERVISOR = """
@@ -66,8 +66,24 @@ def test_what_a_run_left_is_removed_by_the_next(end):
     run = Supervisor(end)
     run.end()
     assert not lives(run.run_id) and folder(run.run_id).exists() and sleepers(run.marker)
-    assert run.run_id in sweep()
-    assert not sleepers(run.marker) and not folder(run.run_id).exists()
+    sweep()  # another run may be at it at the same time
+    assert until(lambda: not sleepers(run.marker) and not folder(run.run_id).exists(), within=10)
+
+
+def test_shared_memory_goes_with_the_folder_of_its_run():
+    program = f"""
+import os, signal, sys
+from support.testbed.interface import NodeSpec
+from support.testbed.processes import Processes
+node = Processes(sys.argv[1], None).node(NodeSpec("n", [sys.executable, "-c", {MAKE_SEGMENT!r}]))
+node.start()
+print(segment_of(node), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    run = [sys.executable, "-c", f"from tests.testbed.test_processes import segment_of\n{program}", f"test-{secrets.token_hex(4)}"]
+    segment = int(subprocess.run(run, stdout=subprocess.PIPE, check=False).stdout)
+    sweep()
+    assert until(lambda: not left(segment), within=10)
 
 
 def test_living_runs_are_never_touched(other):
@@ -85,14 +101,15 @@ def test_a_living_run_with_another_temporary_folder_is_not_touched(tmp_path):
     other = Supervisor(TMPDIR=str(tmp_path))
     assert other.run_id not in sweep() and len(sleepers(other.marker)) == 2
     other.end()
-    assert other.run_id in sweep() and not sleepers(other.marker)
+    sweep()
+    assert until(lambda: not sleepers(other.marker), within=10)
 
 
 def test_a_half_deleted_folder_is_finished():
-    left = folder(f"test-{secrets.token_hex(4)}")
-    (left / "node-1").mkdir(parents=True)
+    half = folder(f"test-{secrets.token_hex(4)}")
+    (half / "node-1").mkdir(parents=True)
     sweep()
-    assert not left.exists()
+    assert until(lambda: not half.exists(), within=10)
 
 
 def test_a_run_id_is_taken_once():
@@ -124,4 +141,4 @@ sys.stdin.readline()
     assert until(lambda: not lives(run_id), within=5)
     run.communicate()
     sweep()
-    assert not Path(folder(run_id)).exists()
+    assert until(lambda: not Path(folder(run_id)).exists(), within=10)
