@@ -23,6 +23,12 @@ def step_inject(context, role, fault):
     context.system.inject(fault, context.system.role(role))
 
 
+@when("{role:Role} comes back")
+@needs("link")
+def step_come_back(context, role):
+    context.system.come_back(context.system.role(role))
+
+
 @when("{role:Role} is {fault:Fault} for {duration:Seconds}")
 @needs(given=_capability, seconds=lambda duration, **_: duration)
 def step_inject_for(context, role, fault, duration):

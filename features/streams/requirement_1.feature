@@ -70,8 +70,11 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
     Scenario: A worker comes back after others took over its streams
       Given a catalogue of 30 streams
       And workers "A", "B" and "C" with room for 20 streams each share them
-      When worker "B" is cut off for 12 seconds
+      And worker "B" was cut off and its streams were taken over
+      And worker "D" with room for 20 streams has joined meanwhile
+      When worker "B" comes back
       Then every stream is read by exactly one worker within 60 seconds
+      And worker "B" reads its share of 7 to 8 streams within 60 seconds
 
     @failover
     Scenario: Two workers are killed at once

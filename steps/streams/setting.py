@@ -52,6 +52,18 @@ def step_was_killed(context, role):
     context.streams.lose(context.streams.role(role))
 
 
+@given("{role:Role} was cut off and its streams were taken over")
+@needs("link", seconds=5)
+def step_was_cut_off(context, role):
+    context.streams.lose_contact(context.streams.role(role))
+
+
+@given("{role:Role} with room for {room:Count} streams has joined meanwhile")
+@needs("start:orchestrator", "start:worker", "link", clusters=CLUSTERS)
+def step_has_joined(context, role, room):
+    context.streams.share(dict.fromkeys(context.streams.role(role).names, room))
+
+
 @given("the orchestrator was killed and started again")
 @needs("kill:orchestrator", "restart", seconds=0.5)
 def step_was_restarted(context):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -77,6 +77,10 @@ class Ledger:
             raise CouldNotJudge(f"the fault did not bite: {' and '.join(names)} {fault.name}, but no effect was seen within {SEEN_WITHIN:g} s")
         entry.in_effect = self.segment.record("fault-in-effect", id=number, fault=fault.name, subjects=names).t
         return entry
+
+    def on(self, subjects: Collection[str]) -> list[Injected]:
+        """What was done to any of these and not undone, oldest first."""
+        return [entry for entry in self.entries if not entry.healed and any(s.name in subjects for s in entry.subjects)]
 
     def heal(self, entry: Injected) -> None:
         """Undo one fault; does nothing the second time."""

@@ -19,7 +19,7 @@ from support.outcomes import BadInput, CouldNotJudge
 from support.scene.scene import Scene
 from support.systems.streams import promised
 from support.systems.streams.changing import ChangingFleet
-from support.systems.streams.checks import NothingMoves, Queued, Settled
+from support.systems.streams.checks import NothingMoves, Queued, Settled, TakenOver
 from support.systems.streams.fleet import SimulatedWorker, Worker
 from support.systems.streams.orchestrator import Orchestrator
 from support.systems.streams.roles import Role, parse_role
@@ -184,6 +184,16 @@ class Streams:
         self.scene.last(entry.called, seconds)
         self.scene.faults.heal(entry)
 
+    def come_back(self, role: Role) -> None:
+        """What keeps these from the others is undone, as a stimulus. BadInput: nothing is."""
+        names = [subject.name for subject in self.subjects(role)]
+        entries = self.scene.faults.on(names)
+        if not entries:
+            raise BadInput(f"nothing keeps {role.words} away: it cannot come back")
+        self.begin()
+        for entry in entries:
+            self.scene.faults.heal(entry)
+
     def crash_and_restart(self) -> None:
         """The orchestrator is killed and started again at once, with the same database."""
         self.inject(Killed(), self.role("the orchestrator"))
@@ -194,6 +204,11 @@ class Streams:
         entry = self.inject(Killed(), role)
         lost = len(self.stimulus.streams_of(*role.names))
         self.scene.require(Queued(lost, entry.called, SETTLES_WITHIN))
+
+    def lose_contact(self, role: Role) -> None:
+        """Workers are cut off, and others read what they had: a state to begin with."""
+        entry = self.inject(CutOff(), role)
+        self.scene.require(TakenOver(self.stimulus.streams_of(*role.names), entry.called, SETTLES_WITHIN))
 
     def join_and_hold(self, room: dict[str, int]) -> None:
         """Workers join, and the source holds back the old owners' stops: a rebalance is under way until the next fault."""

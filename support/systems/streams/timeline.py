@@ -174,6 +174,11 @@ def absences(history: History) -> list[Absence]:
     return found
 
 
+def kept_away(history: History) -> set[str]:
+    """The instances that a fault of ours keeps away at the end of the record."""
+    return {absence.instance for absence in absences(history) if absence.end == FOREVER}
+
+
 @dataclass(frozen=True)
 class LogRow:
     """A row of the append-only assignment log, and when we first saw it."""

@@ -126,6 +126,19 @@ def test_read_once_wants_every_stream_of_the_catalogue_at_one_reader() -> None:
     assert ReadOnce(10 * SECOND, 60).judge(story.told(), final=True).outcome is Outcome.VIOLATED
 
 
+def test_read_once_waits_until_readers_stand_still() -> None:
+    story = killed_b().reads("A", "s1", "s2", since=12).reads("C", "s2", since=11, until=13)
+    assert ReadOnce(10 * SECOND, 60).judge(story.until(13.1).told()).open  # somebody has just stopped: a hand-over may be under way
+    verdict = ReadOnce(10 * SECOND, 60).judge(story.until(13.3).told())
+    assert verdict.met and verdict.value == 3.0
+
+
+def test_read_once_wants_no_reader_of_a_stream_that_was_removed() -> None:
+    story = killed_b().reads("A", "s1", "s2", since=12).reads("C", "s9", since=11)
+    verdict = ReadOnce(10 * SECOND, 60).judge(story.until(71).told())
+    assert verdict.outcome is Outcome.VIOLATED and "s9 (removed) by C" in verdict.seen
+
+
 def test_a_check_survives_being_stored() -> None:
     history = killed_b().reads("A", "s1", since=15.0).reads("C", "s2", since=16.5).until(17).told()
     check = TakenOver(LOST, 10 * SECOND, 60)

@@ -158,6 +158,7 @@ def test_settled_names_what_is_missing() -> None:
     verdict = Settled(0, 60, ["A", "B", "C"]).judge(good().told())
     assert verdict.open
     assert '"C" is not registered' in verdict.seen
+    assert Settled(0, 60, ["A", "B", "C"]).judge(good().fault("cut off", "C", called=0.1).told()).met  # nobody expects that one
 
 
 def test_a_move_in_two_rows_is_a_move() -> None:

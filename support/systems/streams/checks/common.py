@@ -11,7 +11,7 @@ from typing import Any
 from support.evidence.history import SECOND, History
 from support.evidence.verdict import Verdict
 from support.outcomes import Outcome
-from support.systems.streams.timeline import FOREVER, Snapshot, absences, readers_now
+from support.systems.streams.timeline import Snapshot, kept_away, readers_now
 
 QUIET = SECOND // 5       # ns; a state counts once it has stood this long
 BLIND = SECOND * 2       # ns; an observer that gave no sign of life for longer may have missed something
@@ -34,7 +34,7 @@ def instances(names: Iterable[str]) -> str:
 def all_read(history: History, snapshot: Snapshot) -> bool:
     """Whether every assigned stream is read by its owner, and (absent instances aside) by nobody else; queued ones by nobody."""
     read = readers_now(history)
-    away = {a.instance for a in absences(history) if a.end == FOREVER}
+    away = kept_away(history)
     return all(read.get(stream, set()) - away == ({owner} if owner is not None else set()) for stream, owner in snapshot.owners)
 
 

@@ -22,6 +22,7 @@ from support.systems.streams.timeline import (
     absences,
     assignment_log,
     catalogues,
+    kept_away,
     latest,
     readers_now,
     readings,
@@ -185,9 +186,9 @@ class ReadByOwner(Promise):
         now = state(history)
         if now is None or all_read(history, now):
             return
-        read = readers_now(history)
+        read, away = readers_now(history), kept_away(history)
         for stream, owner in now.owners:
-            readers = read.get(stream, set())
+            readers = read.get(stream, set()) - away
             if readers != ({owner} if owner is not None else set()):
                 whose = f'belongs to "{owner}"' if owner is not None else "is queued"
                 yield f'{stream} {whose} and is read by {" and ".join(sorted(readers)) or "nobody"}'
@@ -252,7 +253,7 @@ class Settled(Check):
         if now is None or now.asked < self.since or (seen_api is not None and seen_api.asked < self.since):
             open_points = ["no state seen yet"]
         else:
-            missing = [name for name in self.instances if name not in now.capacities]
+            missing = [name for name in self.instances if name not in now.capacities and name not in kept_away(history)]
             open_points = [f'"{name}" is not registered' for name in missing]
             for promise in SETTLED:
                 open_points += promise().breaches(history)

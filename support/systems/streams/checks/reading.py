@@ -9,7 +9,7 @@ from support.evidence.history import SECOND, History
 from support.evidence.verdict import Verdict, Window
 from support.outcomes import Outcome
 from support.systems.streams.checks.common import QUIET, decide, instances, unless_blind
-from support.systems.streams.timeline import FOREVER, Reading, absences, catalogues, readings, state
+from support.systems.streams.timeline import FOREVER, Reading, catalogues, kept_away, readings, state
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,10 @@ class Hold(Check):
 
 @dataclass(frozen=True)
 class ReadOnce(Check):
-    """Every stream of the catalogue is read by exactly one instance, and keeps to it, within ``limit`` seconds from ``since`` (R1.5).
+    """Within ``limit`` seconds from ``since`` every stream of the catalogue is read by exactly one instance, and no other stream by any (R1.2, R1.5).
 
-    Instances that a fault of ours keeps away do not count. ``value`` is when the last stream came to its reader.
+    It must stand still for a moment. Instances that a fault of ours keeps away do not count.
+    ``value`` is when the last stream came to its reader, or lost one too many.
     """
 
     since: int
@@ -128,17 +129,20 @@ class ReadOnce(Check):
 
     @unless_blind(Outcome.VIOLATED)
     def judge(self, history: History, *, final: bool = False) -> Verdict:
-        away = {a.instance for a in absences(history) if a.end == FOREVER}
-        present = [r for r in readings(history) if r.end == FOREVER and r.reader not in away]
-        found: dict[str, list[Reading]] = {stream: [] for stream in catalogues(history).current()}
+        away = kept_away(history)
+        all_readings = [r for r in readings(history) if r.reader not in away]
+        present = [r for r in all_readings if r.end == FOREVER]
+        catalogue = catalogues(history).current()
+        found: dict[str, list[str]] = {stream: [] for stream in catalogue}
         for reading in present:
-            found.setdefault(reading.stream, []).append(reading)
-        wrong = {stream: [r.reader for r in at] for stream, at in found.items() if len(at) != 1}
-        latest = max((r.start for r in present), default=self.since)
-        seconds = max(0, latest - self.since) / SECOND
-        stands = not wrong and (final or history.now - max(latest, self.since) >= QUIET)
+            found.setdefault(reading.stream, []).append(reading.reader)
+        wrong = {stream: at for stream, at in found.items() if len(at) != (stream in catalogue)}
+        latest = max([self.since, *(r.start if r.end == FOREVER else r.end for r in all_readings)])
+        seconds = (latest - self.since) / SECOND
+        stands = not wrong and (final or history.now - latest >= QUIET)
         deadline = self.since + round(self.limit * SECOND)
-        readers = {stream: " and ".join(names) or "nobody" for stream, names in sorted(wrong.items())[:3]}
+        readers = {stream if stream in catalogue else f"{stream} (removed)": " and ".join(names) or "nobody"
+                   for stream, names in sorted(wrong.items())[:3]}
         return Verdict(
             outcome=decide(history, deadline + QUIET, final, stands and seconds <= self.limit),
             promise=f"every stream is read by exactly one worker within {self.limit:g} s",
