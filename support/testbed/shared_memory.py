@@ -23,22 +23,22 @@ def note_maker(folder: Path, process: psutil.Process) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove what the node of this folder made and nobody has attached any more. Does nothing the second time."""
+    """Remove what the dead node of this folder made. Does nothing the second time."""
     try:
         lines = (folder / _RECORD).read_text(encoding="ascii").splitlines()
     except OSError:  # no node's, another user's, or gone
         return
     makers = [tuple(map(int, line.split())) for line in lines]
-    for segment, maker, attached, made in segments():
-        if not attached and any(maker == pid and made >= begin for pid, begin in makers):  # pids are used again
-            _LIBC.shmctl(segment, _IPC_RMID, None)
+    for segment, maker, made in segments():
+        if any(maker == pid and made >= begin for pid, begin in makers):  # pids are used again
+            _LIBC.shmctl(segment, _IPC_RMID, None)  # one that somebody looks at in /proc, and so keeps attached, goes right after
 
 
-def segments() -> Iterator[tuple[int, int, int, int]]:
-    """This machine's: id, pid of the maker, how many have it attached, when it was made (s since 1970)."""
+def segments() -> Iterator[tuple[int, int, int]]:
+    """This machine's: id, pid of the maker, when it was made (s since 1970)."""
     if not os.access(_SEGMENTS, os.R_OK):
         return
     names, *rows = (line.split() for line in _SEGMENTS.read_text(encoding="ascii").splitlines())
     for row in rows:
         of = dict(zip(names, map(int, row), strict=True))
-        yield of["shmid"], of["cpid"], of["nattch"], of["ctime"]
+        yield of["shmid"], of["cpid"], of["ctime"]
