@@ -53,7 +53,7 @@ def step_was_killed(context, role):
 
 
 @given("{role:Role} was cut off and its streams were taken over")
-@needs("link", seconds=5)
+@needs("link:worker", seconds=5)
 def step_was_cut_off(context, role):
     context.streams.lose_contact(context.streams.role(role))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from support.evidence.verdict import Verdict
 from support.outcomes import Outcome
 
 _SHOWN_SUSPECTS = 5
+_ONE = {"breaches": "breach", "moves": "move", "points": "point", "streams": "stream"}
 _TIGHT_UNITS = {"s", "ms", "min", "%", "MB"}  # "of 60 s" reads well after these; "of 2 streams" would not
 
 
@@ -22,7 +25,8 @@ def number(value: float) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    return f"{number(value)} {unit}".rstrip()
+    text = number(value)
+    return f"{text} {_ONE.get(unit, unit) if text == '1' else unit}".rstrip()
 
 
 def measured(verdict: Verdict) -> str:
@@ -32,8 +36,9 @@ def measured(verdict: Verdict) -> str:
     text = quantity(verdict.value, verdict.unit)
     if verdict.outcome is not None and verdict.details.get("censored"):
         return f"over {text}"  # it never came: this is how long was watched, not a measurement
-    if verdict.error is not None:
-        text += f" ± {quantity(_roughly(verdict.error), verdict.unit)}"
+    if verdict.error:
+        error = _roughly(verdict.error)
+        text = f"{quantity(round(verdict.value, _decimals(error)), verdict.unit)} ± {quantity(error, verdict.unit)}"
     if verdict.interval is not None:
         low, high = verdict.interval
         text += f" ({number(low)} to {quantity(high, verdict.unit)})"
@@ -43,6 +48,11 @@ def measured(verdict: Verdict) -> str:
 def _roughly(error: float) -> float:
     """An error needs one significant digit: 0.0312 is 0.03."""
     return float(f"{error:.1g}") if abs(error) < 1 else error
+
+
+def _decimals(error: float) -> int:
+    """How many of a number's decimals an error leaves certain: 0.03 leaves two."""
+    return max(0, -math.floor(math.log10(error)))
 
 
 def limit(verdict: Verdict) -> str:

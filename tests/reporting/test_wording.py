@@ -27,8 +27,10 @@ def test_a_number_is_plain(value: float, text: str) -> None:
 @pytest.mark.parametrize(("changes", "text"), [
     ({}, "6.42 s ± 0.03 s of 60 s"),
     ({"error": None}, "6.42 s of 60 s"),
+    ({"value": 0.00416, "error": 0.0472}, "0 s ± 0.05 s of 60 s"),
     ({"value": 99.44, "limit": 99.0, "unit": "%", "better": "higher", "error": 0.1}, "99.4 % ± 0.1 %, at least 99 %"),
     ({"value": 3.0, "limit": 3.0, "unit": "moves", "better": "equal", "error": None}, "3 moves, exactly 3 moves"),
+    ({"value": 1.0, "limit": 1.0, "unit": "moves", "better": "equal", "error": None}, "1 move, exactly 1 move"),
     ({"value": 1.25, "limit": 2.0, "unit": "streams", "error": None}, "1.25 streams, at most 2 streams"),
     ({"limit": None, "error": None}, "6.42 s"),
     ({"value": 0.0, "limit": 0.0, "unit": "breaches", "error": None}, "0 breaches, none allowed"),
