@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from support.evidence.result import Judgement, ScenarioResult
-from support.outcomes import BadInput, worst
+from support.outcomes import BadInput
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,11 @@ class RunInfo:
 
 
 def leading(result: ScenarioResult) -> Judgement | None:
-    """The judgement that speaks for a scenario: the first of the worst (promises, which come last, only when they are broken)."""
-    closed = [j for j in result.judgements if j.verdict.outcome is not None]
-    if not closed:
-        return result.judgements[0] if result.judgements else None
-    decisive = worst([j.verdict.outcome for j in closed if j.verdict.outcome is not None])
-    return next(j for j in closed if j.verdict.outcome is decisive)
+    """The judgement that speaks for a scenario: the first that came out as the scenario did (promises, which come last, only when they are broken).
+
+    None where its outcome comes from no judgement: what was met before does not speak for a scenario that broke.
+    """
+    return next((j for j in result.judgements if j.verdict.outcome is result.outcome), None)
 
 
 def store_results(run_directory: Path, results: list[ScenarioResult]) -> None:

@@ -101,11 +101,19 @@ def _apply_options(data: dict[str, Any], settings: Settings) -> str:
     if settings.streams_database:
         streams["database"] = settings.streams_database.get_secret_value()
     if settings.streams_variant:
+        if not chosen and "variants" in streams:  # the option's program may have others
+            _check_variant(settings.streams_variant, Path(streams["variants"]))
         for program in (streams[name] for name in ("orchestrator", "worker") if name in streams):
             if "url" in program:
                 raise BadInput(f"-D streams_variant={settings.streams_variant}: a system that already runs cannot be changed")
             program["env"] = {**program.get("env", {}), "STREAMS_VARIANT": settings.streams_variant}
     return _name(chosen, settings)
+
+
+def _check_variant(name: str, folder: Path) -> None:
+    known = sorted(file.stem.replace("_", "-") for file in folder.glob("[!_]*"))
+    if name not in known:
+        raise BadInput(f"-D streams_variant={name}: no such variant{did_you_mean(name, known)}")
 
 
 def _name(chosen: dict[str, str], settings: Settings) -> str:
@@ -133,7 +141,7 @@ def _validate(data: dict[str, Any], where: str) -> Target:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        known = {"lacks": 0, "suite_listen": 0, "database": 0, "allow": 0, **dict.fromkeys(_programs())}
+        known = {"lacks": 0, "variants": 0, "suite_listen": 0, "database": 0, "allow": 0, **dict.fromkeys(_programs())}
         if first["type"] == "model_type" and len(first["loc"]) == 2:  # a scalar where only programs may follow: a mistyped key
             raise BadInput(f"{where}: {place}: no such key{did_you_mean(str(first['loc'][1]), list(known))}") from None
         if first["type"] == "extra_forbidden":

@@ -36,7 +36,8 @@ class Program(BaseModel):
 class SystemTarget(BaseModel):
     """One system of a target. Each further table is one of its programs: ``[streams.orchestrator]``.
 
-    ``lacks`` names capabilities of its contract. The rest is only for a running system: ``suite_listen`` (``host:port`` at
+    ``lacks`` names capabilities of its contract; ``variants`` is the folder that has a file for each variant (``-D streams_variant``)
+    of its programs. The rest is only for a running system: ``suite_listen`` (``host:port`` at
     which it expects the suite's side), ``database`` (where its views are), ``allow`` (faults that may be done to it).
     """
 
@@ -44,6 +45,7 @@ class SystemTarget(BaseModel):
     __pydantic_extra__: dict[str, Program]
 
     lacks: frozenset[str] = frozenset()
+    variants: Path | None = None
     suite_listen: str | None = Field(None, pattern=r"^[^:]+:\d{1,5}$")
     database: str | None = Field(None, repr=False)  # holds a password
     allow: frozenset[Fault] = frozenset()

@@ -136,6 +136,8 @@ def test_held_stops_wait_for_their_release(
     scope.call("streams.set_catalogue", streams=["s1", "s2"])
     scope.call("streams.hold_stops", hold=True)
     wanted = (("s1", "A"), ("s2", "A"), ("s1", "B"))
+    for pair in wanted:
+        give_up(scope, *pair)
     stops: list[Future[httpx.Response]] = [pool.submit(stop, scope, http, *pair) for pair in wanted]
     eventually(lambda: scope.call("streams.waiting_stops") == [["s1", "A"], ["s1", "B"], ["s2", "A"]])
     scope.call("streams.hold_stops", hold=False, readers=["B"])
@@ -153,6 +155,8 @@ def test_held_stops_wait_for_their_release(
 def test_only_named_readers_are_held(scope: OpenScope, http: httpx.Client) -> None:
     scope.call("streams.set_catalogue", streams=["s1"])
     scope.call("streams.hold_stops", hold=True, readers=["A"])
+    give_up(scope, reader="A")
+    give_up(scope, reader="B")
     assert stop(scope, http, reader="B").status_code == 200
     with pytest.raises(httpx.ReadTimeout):
         http.delete(f"{scope.url}/streams/s1/readers/A", timeout=0.1)
@@ -160,6 +164,16 @@ def test_only_named_readers_are_held(scope: OpenScope, http: httpx.Client) -> No
     assert scope.call("streams.waiting_stops") == []
     scope.call("streams.hold_stops", hold=False, readers=["A"])
     assert stop(scope, http, reader="A").status_code == 200
+
+
+def test_a_stop_that_changes_nothing_is_not_held(scope: OpenScope, http: httpx.Client) -> None:
+    scope.call("streams.set_catalogue", streams=["s1"])
+    give_up(scope)
+    assert stop(scope, http).status_code == 200
+    scope.call("streams.hold_stops", hold=True)
+    assert stop(scope, http).status_code == 200  # again
+    assert stop(scope, http, reader="B").status_code == 200  # never read it
+    assert scope.call("streams.waiting_stops") == []
 
 
 def test_removing_a_stream_ends_its_readings(scope: OpenScope, http: httpx.Client, pool: ThreadPoolExecutor) -> None:

@@ -85,6 +85,16 @@ def test_a_row_of_the_log_that_is_committed_late_is_not_missed(scope: OpenScope,
     assert [[row["stream_id"] for row in e["log"]] for e in events] == [[], ["early"], ["late"]]
 
 
+def test_numbers_of_the_log_need_not_grow_with_the_commits(scope: OpenScope, database: Database, sql: psycopg.Connection[Any]) -> None:
+    scope.call("streams.watch_database", dsn=database.host_dsn, interval=0.02)
+    scope.wait_for("database")
+    for count, (number, stream) in enumerate([(3 * 10**12, "s3"), (10**12, "s1"), (2 * 10**12, "s2")], start=2):
+        sql.execute("INSERT INTO contract.assignment_log VALUES (%s, %s, NULL, 'A', 'leave', 't1')", (number, stream))
+        assert [row["stream_id"] for row in scope.wait_for("database", count=count)[-1]["log"]] == [stream]
+    sql.execute("DELETE FROM contract.assignment_log WHERE stream_id = 's1'")
+    assert scope.wait_for("database", count=5)[-1]["rewritten"] == [10**12]
+
+
 def test_rows_of_the_log_that_change_or_go_are_noticed_once(scope: OpenScope, database: Database, sql: psycopg.Connection[Any]) -> None:
     scope.call("streams.watch_database", dsn=database.host_dsn, interval=0.02)
     scope.wait_for("database")

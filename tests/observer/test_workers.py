@@ -67,7 +67,7 @@ def orchestrator() -> Iterator[Orchestrator]:
 def fleet(scope: OpenScope, orchestrator: Orchestrator) -> OpenScope:
     """A catalogue of four streams, and worker A."""
     scope.call("streams.set_catalogue", streams=["s1", "s2", "s3", "s4"])
-    scope.call("streams.join", name="A", capacity=20, orchestrator_url=orchestrator.url, listen=LISTEN)
+    scope.call("streams.register", name="A", capacity=20, orchestrator_url=orchestrator.url, listen=LISTEN)
     return scope
 
 
@@ -87,10 +87,28 @@ def test_joining_registers_and_connects(fleet: OpenScope, orchestrator: Orchestr
     assert health(fleet).json() == {"instance_id": "A", "status": "healthy", "streams": []}
 
 
-def test_a_refused_registration_is_told(scope: OpenScope, orchestrator: Orchestrator) -> None:
-    orchestrator.statuses["POST /instances"] = 503
-    with pytest.raises(OperationFailed, match="registration of A was answered 503"):
-        scope.call("streams.join", name="A", capacity=20, orchestrator_url=orchestrator.url)
+@pytest.mark.parametrize("status", [503, 500])
+def test_who_cannot_serve_at_the_moment_is_asked_again(
+    scope: OpenScope, orchestrator: Orchestrator, eventually: Eventually, status: int
+) -> None:
+    orchestrator.statuses["POST /instances"] = status
+    with ThreadPoolExecutor(1) as pool:
+        registered = pool.submit(scope.call, "streams.register", name="A", capacity=20, orchestrator_url=orchestrator.url)
+        eventually(lambda: len(orchestrator.seen("POST", "/instances")) > 1)
+        del orchestrator.statuses["POST /instances"]
+        assert registered.result(timeout=10) == {"statuses": [200]}
+    orchestrator.statuses["DELETE /instances/A"] = status
+    with ThreadPoolExecutor(1) as pool:
+        left = pool.submit(scope.call, "streams.leave", name="A")
+        eventually(lambda: len(orchestrator.seen("DELETE", "/instances/A")) > 1)
+        del orchestrator.statuses["DELETE /instances/A"]
+        assert left.result(timeout=10) == {"status": 200}
+
+
+def test_a_registration_that_is_refused_is_not_repeated(scope: OpenScope, orchestrator: Orchestrator) -> None:
+    orchestrator.statuses["POST /instances"] = 422
+    assert scope.call("streams.register", name="A", capacity=20, orchestrator_url=orchestrator.url) == {"statuses": [422]}
+    assert len(orchestrator.seen("POST", "/instances")) == 1
 
 
 def test_an_assignment_is_read_and_given_up(fleet: OpenScope) -> None:

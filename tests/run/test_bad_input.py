@@ -47,6 +47,8 @@ TABLE = {
     "required criterion that is not there": (unchanged, ["-D", "require=T9"], "-D require=T9: no such criterion"),
     "two ways to have the system": (
         unchanged, ["-D", "streams_url=http://x:1", "-D", "streams_image=x"], "-D streams_url and -D streams_image: choose"),
+    "unknown variant": (
+        unchanged, [STREAMS, "-D", "streams_variant=another-tiebreak"], "=another-tiebreak: no such variant; did you mean another-tie-break?"),
     "no such target file": (unchanged, ["-D", "target=no.toml"], "target no.toml: No such file"),
     "target that is no TOML": (written("t.toml", "name = "), ["-D", "target=t.toml"], "target t.toml: not a TOML file"),
     "target with a mistyped key": (

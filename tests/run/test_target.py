@@ -74,8 +74,8 @@ def test_a_running_system_without_a_file() -> None:
 
 
 def test_a_variant_reaches_both_programs_and_is_named() -> None:
-    target = load_target(load_settings({"streams_variant": "two-deaths-as-one"}))
-    assert target.name == "reference, variant two-deaths-as-one"
-    assert {p.env["STREAMS_VARIANT"] for p in target.system("streams").programs.values()} == {"two-deaths-as-one"}
+    target = load_target(load_settings({"streams_variant": "second-death-forgotten"}))
+    assert target.name == "reference, variant second-death-forgotten"
+    assert {p.env["STREAMS_VARIANT"] for p in target.system("streams").programs.values()} == {"second-death-forgotten"}
     with pytest.raises(BadInput, match="a system that already runs cannot be changed"):
         load_target(load_settings({"streams_variant": "x", "streams_url": "http://h:1"}))

@@ -75,7 +75,7 @@ class SimulatedWorker(Worker):
     listen: str
 
     def start(self) -> None:
-        self.call("streams.join", name=self.name, capacity=self.capacity, orchestrator_url=self.orchestrator_url, listen=self.listen)
+        self.register_again()
 
     def register_again(self, *, capacity: int | None = None, times: int = 1) -> None:
         """Send ``times`` registrations at the same moment, perhaps with another capacity."""

@@ -119,10 +119,11 @@ def readings(history: History) -> list[Reading]:
     """
     found: list[Reading] = []
     latest: dict[tuple[str, str], Reading] = {}
+    stopping: dict[tuple[str, str], list[Reading]] = {}  # asked to stop and not acknowledged; more than one if it read again meanwhile
     for event in history.of("read-started", "read-stopped", "stop-requested", "stop-acknowledged", "stop-abandoned", "fault-in-effect"):
         if event.what == "fault-in-effect":
             if event["fault"] == "killed":
-                for reading in latest.values():
+                for reading in found:
                     if reading.reader in event["subjects"]:
                         reading.end, reading.stop_pending = min(reading.end, event.t), False
             continue
@@ -130,20 +131,25 @@ def readings(history: History) -> list[Reading]:
         if event.what == "read-started":
             latest[key] = Reading(*key, event.t)
             found.append(latest[key])
-        elif key in latest:
-            _note(latest[key], event)
+        elif event.what == "read-stopped" and key in latest:
+            latest[key].end = min(latest[key].end, event.t)
+        elif event.what == "stop-requested" and key in latest and _concerned(latest[key], event.t):
+            latest[key].stop_pending = True
+            stopping.setdefault(key, []).append(latest[key])
+        elif event.what in ("stop-acknowledged", "stop-abandoned"):
+            for reading in stopping.pop(key, []):
+                if event.what == "stop-acknowledged" and reading.stop_pending:
+                    reading.stopped = event.t
+                reading.stop_pending = False
     return found
 
 
-def _note(reading: Reading, event: Event) -> None:
-    if event.what == "stop-requested":
-        # Its connection may have ended just before; a stop of something that ended long ago concerns nobody any more.
-        reading.stop_pending = reading.end == FOREVER or event.t - reading.end < SECOND
-    elif event.what == "read-stopped":
-        reading.end = min(reading.end, event.t)
-    else:
-        reading.stopped = event.t if event.what == "stop-acknowledged" and reading.stop_pending else reading.stopped
-        reading.stop_pending = False
+def _concerned(reading: Reading, t: int) -> bool:
+    """Whether a stop that is asked for at ``t`` concerns it: not if one was acknowledged before, or it ended long ago.
+
+    Its connection may have ended just before.
+    """
+    return reading.stopped is None and (reading.end == FOREVER or t - reading.end < SECOND)
 
 
 def readers_now(history: History) -> dict[str, set[str]]:

@@ -94,6 +94,24 @@ def test_a_late_stop_of_a_reading_that_ended_long_ago_concerns_nobody() -> None:
     assert OneReader().judge(story.at(9, "stop-requested", stream="s1", reader="A").told()).met
 
 
+def test_a_stop_that_is_asked_for_again_changes_nothing() -> None:
+    story = good().at(2.0, "stop-requested", stream="s1", reader="A")
+    story.at(2.1, "read-stopped", stream="s1", reader="A", how="acknowledged").at(2.1, "stop-acknowledged", stream="s1", reader="A")
+    story.reads("B", "s1", since=2.2)
+    story.at(2.4, "stop-requested", stream="s1", reader="A").at(2.4, "stop-acknowledged", stream="s1", reader="A")
+    assert OneReader().judge(story.told()).met
+
+
+def test_one_that_read_again_while_its_stop_was_kept_back_has_stopped_once_that_is_acknowledged() -> None:
+    story = good().at(2.0, "stop-requested", stream="s1", reader="A").at(2.1, "read-stopped", stream="s1", reader="A", how="closed")
+    story.reads("A", "s1", since=2.2)
+    early = list(story.events)
+    story.at(2.6, "read-stopped", stream="s1", reader="A", how="acknowledged").at(2.6, "stop-acknowledged", stream="s1", reader="A")
+    assert OneReader().judge(story.reads("B", "s1", since=2.8).told()).met
+    story.events = early
+    assert OneReader().judge(story.reads("B", "s1", since=2.8).told()).outcome is Outcome.VIOLATED
+
+
 def test_one_that_is_cut_off_may_read_on_but_not_for_ever() -> None:
     story = good().fault("cut off", "A", called=2, healed=20).reads("B", "s1", since=8)
     assert OneReader().judge(story.told()).outcome is Outcome.VIOLATED, "A never stopped"

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from support.observer.rpc import Handler, OperationFailed
+from support.observer.rpc import Handler
 from support.observer.scope import Scope
 from support.observer.server import Observer
 from support.systems.streams.observers import routes
@@ -49,12 +49,6 @@ async def _register(
     scope: Scope, name: str, capacity: int, orchestrator_url: str, listen: str | None = None, times: int = 1
 ) -> dict[str, list[int]]:
     return {"statuses": await scope.part(Fleet).register(name, capacity, orchestrator_url, listen, times)}
-
-
-async def _join(scope: Scope, name: str, capacity: int, orchestrator_url: str, listen: str | None = None) -> None:
-    [status] = await scope.part(Fleet).register(name, capacity, orchestrator_url, listen, times=1)
-    if status != 200:
-        raise OperationFailed(f"the registration of {name} was answered {status or 'not at all'}")
 
 
 async def _leave(scope: Scope, name: str) -> dict[str, int]:
@@ -105,6 +99,6 @@ def plug(observer: Observer) -> dict[str, Handler]:
     operations: dict[str, Callable[..., Awaitable[Any]]] = {
         "set_catalogue": _set_catalogue, "hold_stops": _hold_stops, "waiting_stops": _waiting_stops,
         "watch_database": _watch_database, "watch_api": _watch_api, "unwatch": _unwatch, "look": _look,
-        "join": _join, "register": _register, "leave": _leave, "leave_all": _leave_all, "drop": _drop,
+        "register": _register, "leave": _leave, "leave_all": _leave_all, "drop": _drop,
     }  # fmt: skip
     return {f"streams.{name}": observer.scoped(operation) for name, operation in operations.items()}

@@ -53,6 +53,7 @@ class Source:
         self._scope = scope
         self._created = 0
         self._readings: dict[tuple[str, str], Reading] = {}
+        self._unstopped: set[tuple[str, str]] = set()  # (stream, reader) that began and have no acknowledged stop
         self._stopping: dict[asyncio.Future[None], tuple[str, str]] = {}  # requested, kept back: (stream, reader)
         self._hold_all = False
         self._except: set[str] = set()  # readers for whom the opposite of _hold_all is true
@@ -75,6 +76,7 @@ class Source:
         reading = self._readings.get(key)
         if reading is None:
             reading = self._readings[key] = Reading(stream, reader)
+            self._unstopped.add(key)
             self._record("read-started", stream=stream, reader=reader)
         elif reading.lapse:
             reading.lapse.cancel()
@@ -111,6 +113,7 @@ class Source:
     def acknowledge(self, stream: str, reader: str) -> None:
         if reading := self._readings.get((stream, reader)):
             self._end(reading, "acknowledged")
+        self._unstopped.discard((stream, reader))
         self._record("stop-acknowledged", stream=stream, reader=reader)
 
     def abandon(self, stop: asyncio.Future[None]) -> None:
@@ -143,8 +146,8 @@ class Source:
     # -- inside
 
     def _release(self) -> None:
-        for future, (_, reader) in list(self._stopping.items()):
-            if (reader in self._except) is self._hold_all:
+        for future, key in list(self._stopping.items()):
+            if (key[1] in self._except) is self._hold_all or key not in self._unstopped:  # who does not read hands nothing over
                 self._finish(future)
 
     def _finish(self, stop: asyncio.Future[None]) -> None:
@@ -169,8 +172,8 @@ class Source:
     def _remove(self, stream: Stream) -> None:
         for reading in [reading for reading in self._readings.values() if reading.stream == stream.id]:
             self._end(reading, "removed")
-        for stop in [stop for stop, (id, _) in self._stopping.items() if id == stream.id]:
-            self._finish(stop)
+        self._unstopped = {key for key in self._unstopped if key[0] != stream.id}
+        self._release()
         stream.remove()
 
     async def _close(self) -> None:

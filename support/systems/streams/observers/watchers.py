@@ -31,8 +31,9 @@ _TIMEOUT_SECONDS = 5.0
 _CANCEL_SECONDS = 0.3
 _BRISK_INTERVAL = 0.05  # seconds between two looks while the state changes, so that nobody has to wait for the next one
 _BRISK_FOR = 0.5        # seconds after the last change
-# Sequences are not handed out in the order of commits: a row may appear below the highest number that was seen.
-_LATE_ROWS = 1000
+_RECENT_ROWS = 1000     # below the highest number, read again with every look; all others when their count is not what it was
+_LEAST_NUMBER = -(2**63)
+_LOG_ABOVE = "SELECT seq, stream_id, from_instance, to_instance, trigger, trigger_id FROM contract.assignment_log WHERE seq > %s ORDER BY seq"
 _STATE_FIELDS = ("catalogue_version", "instances", "assignments", "unassigned")
 
 
@@ -150,11 +151,12 @@ class DatabaseWatcher(Watcher):
 
         instances = await rows("SELECT instance_id, status, capacity, assigned FROM contract.instances ORDER BY instance_id")
         assignments = await rows("SELECT stream_id, instance_id FROM contract.assignments ORDER BY stream_id")
-        oldest = max(self._seen, default=0) - _LATE_ROWS
-        log = await rows(
-            "SELECT seq, stream_id, from_instance, to_instance, trigger, trigger_id FROM contract.assignment_log WHERE seq > %s ORDER BY seq",
-            oldest,
-        )
+        oldest = max(self._seen, default=0) - _RECENT_ROWS
+        log = await rows(_LOG_ABOVE, oldest)
+        [total] = await rows("SELECT count(*) FROM contract.assignment_log")
+        if total["count"] != len(log) + sum(number <= oldest for number in self._seen):  # numbers need not grow with the commits
+            oldest = _LEAST_NUMBER
+            log = await rows(_LOG_ABOVE, oldest)
         there = {row["seq"]: row for row in log}
         return {
             "instances": instances,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Any
 
 import httpx
@@ -28,6 +29,8 @@ HEARTBEAT_SECONDS = 60.0  # virtual
 _RETRY_SECONDS = 0.25
 _AT_ONCE_SECONDS = 0.01  # enough to keep an orchestrator that ends every connection from being asked in a circle
 _CALL_SECONDS = 30.0
+_REGISTERS_WITHIN = 10.0  # after that its connection goes on to try
+_LEAVES_WITHIN = 2.0
 _ROUND_SECONDS = 0.5
 
 
@@ -58,9 +61,9 @@ class Worker:
     # -- towards the orchestrator
 
     async def register(self) -> int:
-        """Register (again), once. The status of the answer, 0 if there was none."""
+        """Register (again). The status of the last answer, 0 if there was none."""
         body = {"instance_id": self.name, "url": self._url, "capacity": self.capacity, "streams": self.streams}
-        status = await self._call("POST", self._instances, json=body)
+        status = await self._insist("POST", self._instances, _REGISTERS_WITHIN, json=body)
         self._scope.record("worker-registered", by="worker", instance=self.name, status=status)
         return status
 
@@ -80,7 +83,7 @@ class Worker:
         await self._disconnect()
         async with self._assigning:
             await self._process([])
-        status = await self._call("DELETE", f"{self._instances}/{self.name}")
+        status = await self._insist("DELETE", f"{self._instances}/{self.name}", _LEAVES_WITHIN)
         self._scope.record("worker-left", by="worker", instance=self.name, status=status)
         return status
 
@@ -159,6 +162,15 @@ class Worker:
             connection.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await connection
+
+    async def _insist(self, method: str, url: str, within: float, **content: Any) -> int:
+        """``_call`` until somebody answers who is able to, at most so long (s): whoever cannot serve at the moment is to be asked again."""
+        deadline = time.monotonic() + within
+        while True:
+            status = await self._call(method, url, **content)
+            if 0 < status < 500 or time.monotonic() > deadline:
+                return status
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _call(self, method: str, url: str, **content: Any) -> int:
         try:
