@@ -24,10 +24,13 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
       Then worker "C" reads its share of 30 streams within 60 seconds
 
     Scenario: A share that is not a whole number is rounded down or up
-      Given a catalogue of 31 streams
-      And workers "A" and "B" with room for 20 streams each share them
-      When worker "C" with room for 20 streams joins
-      Then worker "C" reads its share of 10 to 11 streams within 60 seconds
+      Given a catalogue of 40 streams
+      And these workers share them
+        | worker | room |
+        | A      | 20   |
+        | B      | 30   |
+      When worker "C" with room for 25 streams joins
+      Then worker "C" reads its share of 13 to 14 streams within 60 seconds
 
     Scenario: The first worker finds every stream waiting
       Given a catalogue of 12 streams
@@ -63,8 +66,22 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
     Scenario: A worker that reconnects within the grace keeps its streams
       Given a catalogue of 30 streams
       And workers "A", "B" and "C" with room for 20 streams each share them
-      When worker "B" is cut off for 2 seconds
+      When worker "B" is cut off for 3 seconds
       Then no stream changes its owner for 15 seconds
+
+    @failover
+    Scenario: A worker that crashes and is started again goes on reading
+      Given a catalogue of 30 streams
+      And workers "A", "B" and "C" with room for 20 streams each share them
+      When worker "B" crashes and is started again
+      Then every stream is read by exactly one worker within 60 seconds
+
+    @failover
+    Scenario: A worker dies while the orchestrator is away
+      Given a catalogue of 30 streams
+      And workers "A", "B" and "C" with room for 20 streams each share them
+      When worker "B" is killed while the orchestrator is away for a moment
+      Then every stream of worker "B" is read by another worker within 60 seconds
 
     @failover
     Scenario: A worker comes back after others took over its streams
@@ -97,6 +114,13 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
       And workers "A" and "B" with room for 20 streams each share them
       When worker "C" with room for 20 streams joins
       Then workers "A", "B" and "C" read 50 streams within 60 seconds
+      And worker "C" reads its share of 16 to 17 streams within 60 seconds
+
+    Scenario: A worker registers again with more room
+      Given a catalogue of 50 streams
+      And simulated workers "A" and "B" with room for 20 streams each share them
+      When worker "B" registers again with room for 30 streams
+      Then workers "A" and "B" read 50 streams within 60 seconds
 
     @failover
     Scenario: The last worker is killed
@@ -147,6 +171,15 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
       When 21 streams of worker "B" are removed from the catalogue
       Then exactly 1 stream moves from worker "A" to worker "B" within 60 seconds
 
+    Scenario: A gap of 20.5 points moves exactly one stream
+      Given a catalogue of 84 streams
+      And these workers share them
+        | worker | room |
+        | A      | 10   |
+        | B      | 200  |
+      When 41 streams of worker "B" are removed from the catalogue
+      Then exactly 1 stream moves from worker "A" to worker "B" within 60 seconds
+
   @R1.4
   Rule: In normal operation every instance is within 2 streams of its fair share
 
@@ -165,6 +198,12 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
       Given workers and streams that come and go
       When 20 changes are made at random
       Then every worker is within 2 streams of its fair share within 60 seconds of each change
+
+    Scenario: Streams are added and nobody says so
+      Given a catalogue of 20 streams
+      And workers "A" and "B" with room for 20 streams each share them
+      When 10 streams are added to the catalogue and nobody tells the orchestrator
+      Then every stream is read by exactly one worker within 60 seconds
 
   @R1.5
   Rule: Faults in the middle of a rebalance lose no stream and double none
@@ -191,6 +230,13 @@ Feature: Requirement 1 - streams are spread evenly, and stay so when instances c
       And workers "A" and "B" with room for 30 streams each share them
       And a rebalance is under way because worker "C" with room for 30 streams joined
       When the orchestrator is killed and started again
+      Then every stream is read by exactly one worker within 60 seconds
+
+    Scenario: Streams are added while a rebalance runs
+      Given a catalogue of 30 streams
+      And workers "A" and "B" with room for 30 streams each share them
+      And a rebalance is under way because worker "C" with room for 30 streams joined
+      When 6 streams are added to the catalogue
       Then every stream is read by exactly one worker within 60 seconds
 
     @failover

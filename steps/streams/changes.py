@@ -43,6 +43,30 @@ def step_remove_while_away(context, streams, role, duration):
     context.streams.remove_while_cut_off(context.streams.role(role), streams, duration)
 
 
+@when("{streams:Count} streams are added to the catalogue")
+@needs("refresh", seconds=0.5)
+def step_add(context, streams):
+    context.streams.add(streams)
+
+
+@when("{streams:Count} streams are added to the catalogue and nobody tells the orchestrator")
+@needs()
+def step_add_quietly(context, streams):
+    context.streams.add_quietly(streams)
+
+
+@when("{role:Role} crashes and is started again")
+@needs("kill:worker", "restart", seconds=0.5)
+def step_bounce(context, role):
+    context.streams.bounce(context.streams.role(role))
+
+
+@when("{role:Role} is killed while the orchestrator is away for a moment")
+@needs("kill:worker", "kill:orchestrator", "restart", seconds=5)
+def step_die_meanwhile(context, role):
+    context.streams.kill_while_orchestrator_is_away(context.streams.role(role))
+
+
 @when("the orchestrator is killed and started again")
 @needs("kill:orchestrator", "restart", seconds=0.5)
 def step_restart(context):

@@ -70,15 +70,17 @@ class Streams:
             self._acknowledge()
 
     def grow_to(self, streams: int) -> None:
-        self.publish([*self.names, *(self._new_name() for _ in range(streams - len(self.names)))])
+        self.publish(self._grown(max(0, streams - len(self.names))))
 
     def remove(self, streams: Iterable[str]) -> None:
         gone = set(streams)
         self.publish([name for name in self.names if name not in gone])
 
-    def _new_name(self) -> str:
-        self._named += 1
-        return f"s{self._named:03d}"
+    def _grown(self, streams: int) -> list[str]:
+        """The catalogue with so many more streams, of names that were never used."""
+        first = self._named + 1
+        self._named += streams
+        return [*self.names, *(f"s{number:03d}" for number in range(first, self._named + 1))]
 
     def _acknowledge(self) -> None:
         version = self.site.acknowledge(self.names)
@@ -199,6 +201,19 @@ class Streams:
         self.inject(Killed(), self.role("the orchestrator"))
         self.restart_orchestrator()
 
+    def bounce(self, role: Role) -> None:
+        """Workers are killed and started again at once, under their names."""
+        entry = self.inject(Killed(), role)
+        for name in role.names:
+            self.worker(name).start()
+        self.scene.faults.heal(entry)
+
+    def kill_while_orchestrator_is_away(self, role: Role) -> None:
+        """Workers are killed while there is no orchestrator that could notice; it comes back with the same database."""
+        self.inject(Killed(), self.role("the orchestrator"))
+        self.inject(Killed(), role)
+        self.restart_orchestrator()
+
     def lose(self, role: Role) -> None:
         """Workers are killed, and what they had is queued: a state to begin with."""
         entry = self.inject(Killed(), role)
@@ -222,6 +237,24 @@ class Streams:
         self.begin()
         for name in role.names:
             self.simulated(name).register_again(capacity=capacity, times=times)
+
+    def add_quietly(self, streams: int) -> None:
+        """The catalogue grows; whoever wants to know has to look. A check of the system's passes where its clock can be turned."""
+        self.begin()
+        self.names = self._grown(streams)
+        self.site.set_catalogue(self.names)
+        self.let_a_check_pass()
+
+    def add(self, streams: int) -> None:
+        """The catalogue grows, and the system is told so while what the scenario holds back is still held back."""
+        self.begin()
+        self.names = self._grown(streams)
+        self.site.set_catalogue(self.names)
+        with ThreadPoolExecutor(1) as pool:  # the acknowledgement may have to wait for what is under way
+            acknowledged = pool.submit(self._acknowledge)
+            self.scene.last(time.monotonic_ns(), HELD_BACK / 2)
+            self.observe("streams.hold_stops", hold=False)
+            acknowledged.result()
 
     def remove_of(self, role: Role, streams: int) -> None:
         """Take streams of these instances out of the catalogue: their loads change, the membership does not."""

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from support.evidence.history import History
+from support.evidence.history import SECOND, History
 from support.systems.streams.balance import smallest_number_of_moves
-from support.systems.streams.timeline import LogRow, Snapshot, rows_of, snapshot_of
+from support.systems.streams.timeline import LogRow, Snapshot, absences, rows_of, snapshot_of
+
+LOSSES = {"leave", "disconnect", "heartbeat"}
+MARKED_WITHIN = SECOND  # ns; an instance may be marked inactive after its streams were given to others
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,14 @@ class Stretch:
     owners: dict[str, str | None]  # stream → owner before
     around: tuple[Snapshot, ...]   # just before and just after its first rows were written
     rows: list[LogRow] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)  # instances whose loss it is, although they were marked only afterwards
 
     @property
     def moved(self) -> int:
         """How many streams were taken from owners that live on (a stream that left the catalogue was not taken from anybody)."""
         last = self.around[-1]
-        known = set(last.streams)
-        return sum(1 for move in moves(self.rows) if move.source in last.capacities and move.stream in known)
+        known, living = set(last.streams), last.capacities.keys() - self.gone
+        return sum(1 for move in moves(self.rows) if move.source in living and move.stream in known)
 
     @property
     def needed(self) -> int:
@@ -76,15 +80,20 @@ class Stretch:
 def stretches(history: History) -> list[Stretch]:
     """The whole log, cut by occasion and at every change of the fleet or the catalogue."""
     found: dict[tuple[str, int], Stretch] = {}
-    number = 0
+    number, kept_away = 0, absences(history)
     for before, event in pairwise(history.of("database")):  # what the first look found was done before anybody watched
         previous, after = snapshot_of(before), snapshot_of(event)
         number += _ground(previous) != _ground(after)
         owners = dict(previous.owners)
+        lost = previous.capacities.keys() - after.capacities.keys()
+        for stretch in found.values():
+            if lost and stretch.trigger in LOSSES and after.t - stretch.rows[-1].seen < MARKED_WITHIN:
+                stretch.gone |= lost
         for row in rows_of(event):
             key = (row.trigger_id, number)
             if key not in found:
-                found[key] = Stretch(row.trigger, row.trigger_id, dict(owners), (previous, after))
+                away = {a.instance for a in kept_away if a.start <= event.t <= a.end} if row.trigger in LOSSES else set()
+                found[key] = Stretch(row.trigger, row.trigger_id, dict(owners), (previous, after), gone=away)
             found[key].rows.append(row)
             owners[row.stream] = row.target
     return list(found.values())

@@ -11,7 +11,10 @@ from support.scene.scene import Scene
 from support.systems.streams.checks import Settled
 from support.systems.streams.checks.log import FROM_THE_LOG, SecondRebalanceMovesNothing
 from support.systems.streams.checks.promises import ALWAYS, SETTLED
+from support.systems.streams.checks.readers import OF_READERS
 from support.systems.streams.site import Site
+
+AT_REST = 10.0  # s; two periodic checks of the contract
 
 
 def judge_promises(scene: Scene, site: Site, within: float) -> list[Verdict]:
@@ -21,6 +24,8 @@ def judge_promises(scene: Scene, site: Site, within: float) -> list[Verdict]:
     if not broken:  # else there is nothing to wait for
         settled = _settle(scene, site, within)
         checks += [promise() for promise in SETTLED]
+        if settled.met and site.has("clock"):  # nothing may move at rest: let its periodic checks come round
+            site.call("clock.advance", seconds=AT_REST, step=AT_REST / 2)
         if settled.met and site.has("rebalance"):
             checks.append(_rebalance_twice(site))
             _settle(scene, site, within)  # where it moved something, its new owner begins to read
@@ -36,7 +41,7 @@ def judge_quietly(scene: Scene, site: Site) -> None:
 
 
 def _always(site: Site) -> list[Check]:
-    return [promise() for promise in (*ALWAYS, *(FROM_THE_LOG if site.has("views") else ()))]
+    return [promise() for promise in (*ALWAYS, *OF_READERS, *(FROM_THE_LOG if site.has("views") else ()))]
 
 
 def _settle(scene: Scene, site: Site, within: float) -> Verdict:

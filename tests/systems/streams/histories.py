@@ -24,17 +24,18 @@ class Story:
         return self.at(seconds, "change-acknowledged", version=version)
 
     def state(self, seconds: float, capacities: dict[str, int], owners: dict[str, str | None] | list[tuple[str, str | None]],
-              log: list[tuple[str, str | None, str | None, str]] = (), *, counters: dict[str, int] | None = None, by: str = "both") -> Story:  # type: ignore[assignment]
+              log: list[tuple[str, str | None, str | None, str]] = (), *, counters: dict[str, int] | None = None,  # type: ignore[assignment]
+              by: str = "both", trigger: str = "manual") -> Story:
         """One state as both observers saw it; ``log`` holds (stream, from, to, trigger id)."""
         pairs = list(owners.items()) if isinstance(owners, dict) else owners
         counts = counters or {name: sum(1 for _, o in pairs if o == name) for name in capacities}
         instances = [{"instance_id": n, "status": "active", "capacity": c, "assigned": counts.get(n, 0)} for n, c in capacities.items()]
         asked = round(seconds * SECOND)
         rows = []
-        for stream, source, target, trigger in log:
+        for stream, source, target, occasion in log:
             self._seq += 1
             rows.append({"seq": self._seq, "stream_id": stream, "from_instance": source, "to_instance": target,
-                         "trigger": "manual", "trigger_id": trigger})
+                         "trigger": trigger, "trigger_id": occasion})
         if by in ("both", "database"):
             self.at(seconds, "database", asked=asked, instances=instances, assignments=[list(p) for p in pairs], log=rows)
         if by in ("both", "api"):

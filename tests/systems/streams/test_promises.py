@@ -10,12 +10,12 @@ from support.systems.streams.checks.promises import (
     NearShare,
     NothingLost,
     OneOwner,
-    OneReader,
     QueuedOnlyWhenFull,
     ReadByOwner,
     Settled,
     WithinCapacity,
 )
+from support.systems.streams.checks.readers import OF_READERS, OneReader, WithinRoom, WithoutPause
 from tests.systems.streams.histories import Story
 
 ROOM = {"A": 2, "B": 2}
@@ -28,7 +28,7 @@ def good() -> Story:
 
 def test_a_good_history_breaks_no_promise() -> None:
     history = good().told()
-    for promise in (OneOwner, NothingLost, WithinCapacity, OneReader, FewestMoves, QueuedOnlyWhenFull, ReadByOwner, CountersEqualRows):
+    for promise in (OneOwner, NothingLost, WithinCapacity, *OF_READERS, FewestMoves, QueuedOnlyWhenFull, ReadByOwner, CountersEqualRows):
         assert promise().judge(history).outcome in (Outcome.MET, Outcome.COULD_NOT_JUDGE), promise
     assert Settled(0, 60).judge(history).met
 
@@ -267,3 +267,68 @@ def test_a_queued_stream_that_is_still_read() -> None:
 def test_a_log_that_was_rewritten() -> None:
     story = good().at(2, "database", asked=2 * SECOND, instances=[], assignments=[], log=[], rewritten=[3])
     assert LogTellsEveryChange().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_what_a_returned_instance_is_given_is_a_planned_move_again() -> None:
+    story = good().fault("cut off", "B", called=2, healed=10).reads("B", "s1", since=12)  # A has not stopped
+    assert OneReader().judge(story.until(13).told()).outcome is Outcome.VIOLATED
+
+
+def test_one_that_lost_its_connection_while_it_was_away_may_read_on_too() -> None:
+    story = good().fault("cut off", "A", called=2, healed=10).at(3, "read-stopped", stream="s1", reader="A", how="closed")
+    story.reads("A", "s1", since=3.2).reads("B", "s1", since=8).at(11, "read-stopped", stream="s1", reader="A", how="acknowledged")
+    assert OneReader().judge(story.told()).met
+
+
+def test_nobody_reads_more_than_it_has_room_for() -> None:
+    story = good().reads("A", "s3", "s4", since=2)
+    assert WithinRoom().judge(story.until(2.5).told()).met, "a stop may follow at once"
+    assert WithinRoom().judge(story.until(4).told()).outcome is Outcome.VIOLATED
+    assert WithinRoom().judge(story.at(2.3, "stop-requested", stream="s1", reader="A").told()).met
+
+
+def test_one_that_was_away_may_read_what_it_had_beside_what_it_gets() -> None:
+    story = good().fault("cut off", "A", called=2, healed=3).reads("A", "s3", "s4", since=4)
+    assert WithinRoom().judge(story.until(8).told()).met
+
+
+def test_nobody_pauses_in_reading() -> None:
+    paused = good().at(2, "read-stopped", stream="s1", reader="A", how="closed").reads("A", "s1", since=4)
+    assert WithoutPause().judge(paused.told()).outcome is Outcome.VIOLATED
+    moment = good().at(2, "read-stopped", stream="s1", reader="A", how="closed").reads("A", "s1", since=2.4)
+    assert WithoutPause().judge(moment.told()).met
+    asked = good().at(1.9, "stop-requested", stream="s1", reader="A").at(2, "read-stopped", stream="s1", reader="A", how="acknowledged")
+    asked.at(2, "stop-acknowledged", stream="s1", reader="A").reads("A", "s1", since=4)
+    assert WithoutPause().judge(asked.told()).met
+    away = good().fault("cut off", "A", called=2, healed=3).at(2.1, "read-stopped", stream="s1", reader="A", how="closed").reads("A", "s1", since=4)
+    assert WithoutPause().judge(away.told()).met
+
+
+def test_counters_of_those_that_are_gone_count_too() -> None:
+    story = good().state(2, {"A": 2, "B": 2}, {"s1": "A", "s2": "A"}, [("s2", "B", "A", "t")], counters={"A": 2, "B": 1})
+    assert CountersEqualRows().judge(story.told()).outcome is Outcome.VIOLATED
+
+
+def test_the_api_and_the_database_know_the_same_instances() -> None:
+    story = good().state(2, {"A": 2}, {"s1": "A", "s2": "A"}, [("s2", "B", "A", "t")], by="database")
+    story.state(2, ROOM, {"s1": "A", "s2": "A"}, by="api")
+    verdict = CountersEqualRows().judge(story.told())
+    assert '"B" is not active by the database and active with room for 2 by the API' in verdict.seen
+
+
+def test_that_a_stream_is_queued_is_logged() -> None:
+    story = good().state(2, ROOM, {"s1": "A", "s2": "A"}, [("s2", "B", "A", "t1")])
+    assert CountersEqualRows().judge(story.state(3, ROOM, {"s1": "A", "s2": None}).told()).outcome is Outcome.VIOLATED
+
+
+def test_streams_of_a_lost_instance_may_be_given_before_it_is_marked() -> None:
+    story = Story().state(1, {"A": 4, "B": 4}, {"s1": "A", "s2": "B"})
+    story.state(2, {"A": 4, "B": 4}, {"s1": "A", "s2": "A"}, [("s2", "B", "A", "t1")], trigger="disconnect")
+    assert FewestMoves().judge(story.told()).outcome is Outcome.VIOLATED
+    assert FewestMoves().judge(story.state(2.2, {"A": 4}, {"s1": "A", "s2": "A"}).told()).met
+
+
+def test_streams_are_not_moved_from_one_that_a_fault_of_ours_keeps_away() -> None:
+    story = Story().state(1, {"A": 4, "B": 4}, {"s1": "A", "s2": "B"}).fault("killed", "B", called=1.5)
+    story.state(2, {"A": 4, "B": 4}, {"s1": "A", "s2": "A"}, [("s2", "B", "A", "t1")], trigger="disconnect")
+    assert FewestMoves().judge(story.told()).met

@@ -10,6 +10,8 @@ from support.systems.streams.checks.promises import Promise
 from support.systems.streams.moves import moves, stretches
 from support.systems.streams.timeline import LogRow, assignment_log, rows_of, snapshot_of
 
+TRIGGERS = {"registration", "leave", "disconnect", "heartbeat", "imbalance", "catalogue", "manual", "recovery"}  # contract: assignment_log
+
 
 @dataclass(frozen=True)
 class FewestMoves(Promise):
@@ -51,6 +53,8 @@ class LogTellsEveryChange(Promise):
             for seq in event.data.get("rewritten", ()):
                 yield f"row {seq} of the log was changed or removed"
             for row in rows_of(event):
+                if row.trigger not in TRIGGERS:
+                    yield f'row {row.seq} of the log has the trigger "{row.trigger}", which the contract does not know'
                 if number and row.source != owners.get(row.stream) and not (row.source is None and row.stream in queued):
                     yield _untrue(row, owners)
                 _follow(row, owners, queued)

@@ -16,16 +16,12 @@ from support.outcomes import Outcome
 from support.systems.streams.checks.balancing import distances
 from support.systems.streams.checks.common import all_read, unless_blind
 from support.systems.streams.timeline import (
-    Absence,
-    Reading,
     Snapshot,
-    absences,
     assignment_log,
     catalogues,
     kept_away,
     latest,
     readers_now,
-    readings,
     snapshots,
     state,
 )
@@ -33,7 +29,6 @@ from support.systems.streams.timeline import (
 NEAR = 2            # streams
 GREATEST_GAP = 20   # percentage points
 LARGE_ENOUGH = 10   # streams of capacity
-RECONCILED_WITHIN = 30 * SECOND  # a reader that was cut off may read on for this long after its link was healed
 
 
 @dataclass(frozen=True)
@@ -122,42 +117,6 @@ class WithinCapacity(Promise):
 
 
 @dataclass(frozen=True)
-class OneReader(Promise):
-    """The source never sees two readers of a stream, unless one of them was kept away by a fault of ours.
-
-    A planned move hands over only after the source has acknowledged the stop. One that was cut off reads on legitimately
-    until 30 s after it is healed.
-    """
-
-    title = "a stream is read by one instance at a time"
-
-    def observations(self, history: History) -> int:
-        return len(history.of("read-started"))
-
-    def breaches(self, history: History) -> Iterator[str]:
-        away = absences(history)
-        by_stream: dict[str, list[Reading]] = {}
-        for reading in readings(history):
-            by_stream.setdefault(reading.stream, []).append(reading)
-        for stream, found in by_stream.items():
-            for i, first in enumerate(found):
-                for second in found[i + 1:]:
-                    if second.reader != first.reader and second.start < first.free and not _excused(first, second, away):
-                        early = (min(first.free, second.end, history.now) - second.start) / SECOND
-                        yield f'{stream} was read by "{second.reader}" {early:.2f} s before "{first.reader}" was known to have stopped'
-
-
-def _excused(first: Reading, second: Reading, away: list[Absence]) -> bool:
-    """Whether one of the two readers was away when the other began, and the overlap ended in time."""
-    for absence in away:
-        if absence.instance in (first.reader, second.reader) and absence.start <= second.start:
-            grace_over = absence.end if absence.end >= 2**62 else absence.end + RECONCILED_WITHIN
-            if second.start <= grace_over and min(first.free, second.free) <= max(grace_over, second.start):
-                return True
-    return False
-
-
-@dataclass(frozen=True)
 class QueuedOnlyWhenFull(Promise):
     """At rest, no stream waits while an active instance has room."""
 
@@ -201,18 +160,33 @@ class CountersEqualRows(Promise):
     title = "counters equal rows"
 
     def breaches(self, history: History) -> Iterator[str]:
-        views = [v for v in (latest(history, "database"), latest(history, "api")) if v is not None]
-        for view in views:
-            for name, (status, _, counter) in view.instances.items():
-                if status == "active" and counter != view.counts[name]:
+        database, api = latest(history, "database"), latest(history, "api")
+        for view in filter(None, (database, api)):
+            for name, (_, _, counter) in view.instances.items():
+                if counter != view.counts[name]:
                     yield f'"{name}" says {counter} and has {view.counts[name]} ({view.by})'
-        if len(views) == 2 and sorted(views[0].owners, key=str) != sorted(views[1].owners, key=str):
+        if database and api:
+            yield from self._different(database, api)
+        if database:
+            yield from self._not_as_logged(history, database)
+
+    @staticmethod
+    def _different(database: Snapshot, api: Snapshot) -> Iterator[str]:
+        if sorted(database.owners, key=str) != sorted(api.owners, key=str):
             yield "the API and the database tell different assignments"
-        if database := latest(history, "database"):
-            last = {row.stream: row.target for row in assignment_log(history)}
-            for stream, owner in database.owners:
-                if owner is not None and last.get(stream, owner) not in (owner, None):
-                    yield f"{stream} belongs to {owner} and the log gave it to {last[stream]}"
+        for name in sorted(database.capacities.keys() | api.capacities.keys()):
+            if database.capacities.get(name) != api.capacities.get(name):
+                words = [f"active with room for {view.capacities[name]}" if name in view.capacities else "not active" for view in (database, api)]
+                yield f'"{name}" is {words[0]} by the database and {words[1]} by the API'
+
+    @staticmethod
+    def _not_as_logged(history: History, database: Snapshot) -> Iterator[str]:
+        last = {row.stream: row.target for row in assignment_log(history)}
+        for stream, owner in database.owners:
+            if owner is None and last.get(stream) is not None:
+                yield f"{stream} is queued and the log gave it to {last[stream]}"
+            elif owner is not None and last.get(stream, owner) not in (owner, None):
+                yield f"{stream} belongs to {owner} and the log gave it to {last[stream]}"
 
 
 @dataclass(frozen=True)
@@ -235,7 +209,7 @@ class NearShare(Promise):
             yield f"the load factors are {float(gap):.1f} points apart"
 
 
-ALWAYS: list[type[Promise]] = [OneOwner, NothingLost, WithinCapacity, OneReader]
+ALWAYS: list[type[Promise]] = [OneOwner, NothingLost, WithinCapacity]
 SETTLED: list[type[Promise]] = [QueuedOnlyWhenFull, NearShare, ReadByOwner, CountersEqualRows]
 
 
