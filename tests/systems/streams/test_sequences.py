@@ -97,7 +97,7 @@ def test_a_state_of_another_fleet_says_nothing_of_the_balance() -> None:
     story = sequence(0, 0, 0, 0).at(1.2, "change-made", workers=["A", "B", "C"], streams=20)
     verdict = WithinShareAfterEach(2, 60, 0).judge(story.told(), final=True)
     assert verdict.outcome is Outcome.VIOLATED
-    assert "after change 2" in verdict.seen
+    assert "after change 2" in verdict.seen and verdict.value is None
 
 
 def test_a_sequence_without_any_state_could_not_be_judged() -> None:

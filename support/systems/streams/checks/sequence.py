@@ -60,7 +60,7 @@ class WithinShareAfterEach(Check):
             promise=f"every instance is within {self.tolerance} streams of its fair share after each change",
             seen=f"{rare} made up less than 15 % of the changes" if rare and outcome is Outcome.COULD_NOT_JUDGE
                  else unaware or f"largest distance {float(worst):.2f} streams{where}, over {judged} changes",
-            value=round(float(worst), 4),
+            value=None if unaware and worst <= self.tolerance else round(float(worst), 4),  # else it would seem to be about the distance
             limit=float(self.tolerance),
             unit="streams",
             samples=judged,
