@@ -130,6 +130,15 @@ def test_reading_on_after_the_acknowledgement_is_a_new_reading(scope: OpenScope,
     assert len(scope.events("read-started")) == 2
 
 
+def test_what_comes_after_a_death_is_a_new_reading(scope: OpenScope, http: httpx.Client) -> None:
+    scope.call("streams.set_catalogue", streams=["s1"])
+    assert next_segment(scope, http).status_code == 200  # the next request is expected, and would go on with this reading
+    scope.call("streams.reader_died", reader="A")
+    assert next_segment(scope, http).status_code == 200
+    assert [e["how"] for e in scope.events("read-stopped")] == ["died"]
+    assert len(scope.events("read-started")) == 2
+
+
 def test_held_stops_wait_for_their_release(
     scope: OpenScope, http: httpx.Client, pool: ThreadPoolExecutor, eventually: Callable[[Callable[[], Any]], Any]
 ) -> None:

@@ -205,6 +205,7 @@ class Streams:
         """Workers are killed and started again at once, under their names."""
         entry = self.inject(Killed(), role)
         for name in role.names:
+            self.observe("streams.reader_died", reader=name)  # a read that it had just finished would else go on with its successor's
             self.worker(name).start()
         self.scene.faults.heal(entry)
 

@@ -29,6 +29,10 @@ async def _waiting_stops(scope: Scope) -> list[list[str]]:
     return scope.part(Source).waiting_stops()
 
 
+async def _reader_died(scope: Scope, reader: str) -> None:
+    scope.part(Source).died(reader)
+
+
 async def _watch_database(scope: Scope, dsn: str, interval: float = 0.1) -> None:
     await scope.part(Watchers).watch(DatabaseWatcher(scope, dsn, interval))
 
@@ -97,7 +101,7 @@ async def _assignment(worker: Worker, request: Request) -> Response:
 def plug(observer: Observer) -> dict[str, Handler]:
     observer.routes |= {"catalogue": routes.catalogue, "streams": routes.streams, "workers": _workers}
     operations: dict[str, Callable[..., Awaitable[Any]]] = {
-        "set_catalogue": _set_catalogue, "hold_stops": _hold_stops, "waiting_stops": _waiting_stops,
+        "set_catalogue": _set_catalogue, "hold_stops": _hold_stops, "waiting_stops": _waiting_stops, "reader_died": _reader_died,
         "watch_database": _watch_database, "watch_api": _watch_api, "unwatch": _unwatch, "look": _look,
         "register": _register, "leave": _leave, "leave_all": _leave_all, "drop": _drop,
     }  # fmt: skip

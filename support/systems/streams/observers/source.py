@@ -9,8 +9,8 @@ Events of a reader, all with ``stream`` and ``reader``:
 
 - read-started: the first request of one that did not read this stream;
 - read-stopped {how}: it reads no longer, since ``t``. Exactly one for each read-started. ``how`` is *acknowledged* (its stop was),
-  *closed* (the connection of its held request ended), *lapsed* (no request within a segment's length of the last answer) or
-  *removed* (the stream was);
+  *closed* (the connection of its held request ended), *lapsed* (no request within a segment's length of the last answer),
+  *removed* (the stream was) or *died* (the suite killed its program);
 - stop-requested: it asks to stop, whether it reads at this moment or not;
 - stop-acknowledged: the request was answered. Only from here on may somebody else be told to read the stream, even if
   read-stopped (*closed*: it gave up its held request first) came before;
@@ -96,6 +96,11 @@ class Source:
         reading.held -= 1
         if not reading.held and self._goes_on(reading):
             self._end(reading, "closed")
+
+    def died(self, reader: str) -> None:
+        """Somebody saw that it died: it reads nothing, and what comes under its name from now on is a new reading."""
+        for reading in [reading for reading in self._readings.values() if reading.reader == reader]:
+            self._end(reading, "died")
 
     def reads(self, stream: str, reader: str) -> bool:
         return (stream, reader) in self._readings
