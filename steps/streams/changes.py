@@ -56,7 +56,7 @@ def step_add_quietly(context, streams):
 
 
 @when("{role:Role} crashes and is started again")
-@needs("kill:worker", "restart", seconds=0.5)
+@needs("kill:worker", "start:worker", seconds=0.5)
 def step_bounce(context, role):
     context.streams.bounce(context.streams.role(role))
 

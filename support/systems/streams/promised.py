@@ -10,7 +10,7 @@ from support.outcomes import Outcome
 from support.scene.scene import Scene
 from support.systems.streams.checks import Settled
 from support.systems.streams.checks.log import FROM_THE_LOG, SecondRebalanceMovesNothing
-from support.systems.streams.checks.promises import ALWAYS, SETTLED
+from support.systems.streams.checks.promises import ALWAYS, SETTLED, LogEndsWithOwners
 from support.systems.streams.checks.readers import OF_READERS
 from support.systems.streams.site import Site
 
@@ -23,7 +23,7 @@ def judge_promises(scene: Scene, site: Site, within: float) -> list[Verdict]:
     broken = any(check.judge(scene.history()).outcome is Outcome.VIOLATED for check in checks)
     if not broken:  # else there is nothing to wait for
         settled = _settle(scene, site, within)
-        checks += [promise() for promise in SETTLED]
+        checks += [promise() for promise in (*SETTLED, *([LogEndsWithOwners] if site.has("views") else []))]
         if settled.met and site.has("clock"):  # nothing may move at rest: let its periodic checks come round
             site.call("clock.advance", seconds=AT_REST, step=AT_REST / 2)
         if settled.met and site.has("rebalance"):
@@ -47,7 +47,7 @@ def _always(site: Site) -> list[Check]:
 def _settle(scene: Scene, site: Site, within: float) -> Verdict:
     since = time.monotonic_ns()
     site.look()
-    return scene.observe(Settled(since, within))
+    return scene.observe(Settled(since, within, logged=site.has("views")))
 
 
 def _rebalance_twice(site: Site) -> SecondRebalanceMovesNothing:

@@ -155,7 +155,7 @@ class ReadByOwner(Promise):
 
 @dataclass(frozen=True)
 class CountersEqualRows(Promise):
-    """At rest, the system's own counters equal its assignments, in every view of it, the views equal each other, and the log ends with them."""
+    """At rest, the system's own counters equal its assignments, in every view of it, and the views equal each other."""
 
     title = "counters equal rows"
 
@@ -167,8 +167,6 @@ class CountersEqualRows(Promise):
                     yield f'"{name}" says {counter} and has {view.counts[name]} ({view.by})'
         if database and api:
             yield from self._different(database, api)
-        if database:
-            yield from self._not_as_logged(history, database)
 
     @staticmethod
     def _different(database: Snapshot, api: Snapshot) -> Iterator[str]:
@@ -179,8 +177,17 @@ class CountersEqualRows(Promise):
                 words = [f"active with room for {view.capacities[name]}" if name in view.capacities else "not active" for view in (database, api)]
                 yield f'"{name}" is {words[0]} by the database and {words[1]} by the API'
 
-    @staticmethod
-    def _not_as_logged(history: History, database: Snapshot) -> Iterator[str]:
+
+@dataclass(frozen=True)
+class LogEndsWithOwners(Promise):
+    """At rest, the last row of the log for each stream names its owner, or nobody where it is queued."""
+
+    title = "the log ends with the owners"
+
+    def breaches(self, history: History) -> Iterator[str]:
+        database = latest(history, "database")
+        if database is None:
+            return
         last = {row.stream: row.target for row in assignment_log(history)}
         for stream, owner in database.owners:
             if owner is None and last.get(stream) is not None:
@@ -220,6 +227,7 @@ class Settled(Check):
     since: int
     limit: float
     instances: list[str] = field(default_factory=list)
+    logged: bool = False  # at the end; before, what is logged wrongly shall not keep a scenario from being judged
 
     def judge(self, history: History, *, final: bool = False) -> Verdict:
         now, seen_api = state(history), latest(history, "api")
@@ -229,7 +237,7 @@ class Settled(Check):
         else:
             missing = [name for name in self.instances if name not in now.capacities and name not in kept_away(history)]
             open_points = [f'"{name}" is not registered' for name in missing]
-            for promise in SETTLED:
+            for promise in [*SETTLED, LogEndsWithOwners] if self.logged else SETTLED:
                 open_points += promise().breaches(history)
             open_points += _catalogue_differs(history, now)
         deadline = self.since + round(self.limit * SECOND)
