@@ -16,6 +16,7 @@ def step_catalogue(context, streams):
 @given("{role:Role} with room for {room:Count} streams share them")
 @given("{role:Role} with room for {room:Count} streams each share them")
 @given("{role:Role} with room for {room:Count} streams reads them")
+@given("{role:Role} with room for {room:Count} streams has joined meanwhile")
 @needs("start:orchestrator", "start:worker", "link", clusters=CLUSTERS)
 def step_share(context, role, room):
     context.streams.share(dict.fromkeys(context.streams.role(role).names, room))
@@ -56,12 +57,6 @@ def step_was_killed(context, role):
 @needs("link:worker", seconds=5)
 def step_was_cut_off(context, role):
     context.streams.lose_contact(context.streams.role(role))
-
-
-@given("{role:Role} with room for {room:Count} streams has joined meanwhile")
-@needs("start:orchestrator", "start:worker", "link", clusters=CLUSTERS)
-def step_has_joined(context, role, room):
-    context.streams.share(dict.fromkeys(context.streams.role(role).names, room))
 
 
 @given("the orchestrator was killed and started again")

@@ -293,7 +293,8 @@ def test_shared_memory_goes_with_the_node_that_made_it(testbed, script):
     node = testbed.node(NodeSpec("node", ["sh", "-c", script, "sh", PYTHON, "-c", MAKE_SEGMENT]))
     node.start()
     segment = segment_of(node)
-    node.kill() if script.startswith("exec") else None
+    if script.startswith("exec"):
+        node.kill()
     assert left(segment)  # it outlives a kill, so that a node may be started again
     node.remove()
     assert not left(segment)

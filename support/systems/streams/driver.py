@@ -64,8 +64,7 @@ class Streams:
 
     def publish(self, streams: Sequence[str]) -> None:
         """Let the catalogue be exactly these streams, and wait for the system's acknowledgement if it runs."""
-        self.names = list(streams)
-        self.site.set_catalogue(self.names)
+        self._set_catalogue(streams)
         if self.serving:
             self._acknowledge()
 
@@ -75,6 +74,10 @@ class Streams:
     def remove(self, streams: Iterable[str]) -> None:
         gone = set(streams)
         self.publish([name for name in self.names if name not in gone])
+
+    def _set_catalogue(self, streams: Sequence[str]) -> None:
+        self.names = list(streams)
+        self.site.set_catalogue(self.names)
 
     def _grown(self, streams: int) -> list[str]:
         """The catalogue with so many more streams, of names that were never used."""
@@ -242,15 +245,13 @@ class Streams:
     def add_quietly(self, streams: int) -> None:
         """The catalogue grows; whoever wants to know has to look. A check of the system's passes where its clock can be turned."""
         self.begin()
-        self.names = self._grown(streams)
-        self.site.set_catalogue(self.names)
+        self._set_catalogue(self._grown(streams))
         self.let_a_check_pass()
 
     def add(self, streams: int) -> None:
         """The catalogue grows, and the system is told so while what the scenario holds back is still held back."""
         self.begin()
-        self.names = self._grown(streams)
-        self.site.set_catalogue(self.names)
+        self._set_catalogue(self._grown(streams))
         with ThreadPoolExecutor(1) as pool:  # the acknowledgement may have to wait for what is under way
             acknowledged = pool.submit(self._acknowledge)
             self.scene.last(time.monotonic_ns(), HELD_BACK / 2)

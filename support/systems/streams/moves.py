@@ -86,8 +86,8 @@ def stretches(history: History) -> list[Stretch]:
         number += _ground(previous) != _ground(after)
         owners = dict(previous.owners)
         lost = previous.capacities.keys() - after.capacities.keys()
-        for stretch in found.values():
-            if lost and stretch.trigger in LOSSES and after.t - stretch.rows[-1].seen < MARKED_WITHIN:
+        for stretch in found.values() if lost else ():
+            if stretch.trigger in LOSSES and after.t - stretch.rows[-1].seen < MARKED_WITHIN:
                 stretch.gone |= lost
         for row in rows_of(event):
             key = (row.trigger_id, number)
