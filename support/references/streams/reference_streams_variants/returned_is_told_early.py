@@ -1,12 +1,12 @@
 """Defect: what an instance gets after its return is told to it at once, and to the old owner a second later. Breaks R1.2."""
 
-import asyncio
-
 from reference_streams.orchestrator import fleet
 from reference_streams.orchestrator.courier import Courier
 from reference_streams.orchestrator.state import Stream
 
-deliver, admit = Courier.deliver, fleet.admit
+from reference_streams_variants import tells_new_owner_before_old_stopped as early
+
+admit = fleet.admit
 returned = set()
 
 
@@ -17,16 +17,8 @@ def admit_and_remember(state, registration):
     admit(state, registration)
 
 
-def deliver_late(self, assignment):
-    if not returned or self._newest is None or self._newest.ids <= assignment.ids:
-        deliver(self, assignment)
-    else:
-        asyncio.get_running_loop().call_later(1, deliver_unless_overtaken, self, assignment)
-
-
-def deliver_unless_overtaken(courier, assignment):
-    if assignment.version > courier._newest.version:
-        deliver(courier, assignment)
+def deliver(courier, assignment):
+    (early.deliver_losses_late if returned else early.deliver)(courier, assignment)
 
 
 def reader(stream):
@@ -34,4 +26,4 @@ def reader(stream):
 
 
 Stream.reader = property(reader)
-Courier.deliver, fleet.admit = deliver_late, admit_and_remember
+Courier.deliver, fleet.admit = deliver, admit_and_remember
